@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"time"
+
+	"yadokari/admin"
+	"yadokari/certs"
+	"yadokari/gateway/balance"
+	"yadokari/gateway/mirror"
+	"yadokari/gateway/upstream"
+	"yadokari/setting"
+	"yadokari/shift"
+)
+
+// Config is the gateway: section of yadokari.yaml.
+type Config struct {
+	// Listen is the address users' requests arrive at, host:port; an empty host is every address.
+	Listen string `yaml:"listen" default:":8080"`
+	// TLS serves HTTPS (HTTP/1.1 and HTTP/2) on Listen. Without it Listen speaks plain HTTP.
+	TLS *certs.Files `yaml:"tls"`
+	// H2C also accepts HTTP/2 without TLS on Listen (prior knowledge), for a balancer that speaks it.
+	H2C bool `yaml:"h2c" default:"false"`
+	// Admin is where the API, metrics and probes are served.
+	Admin admin.Config `yaml:"admin"`
+	// State is the directory of shares, drained servers and the ledger. It survives restarts.
+	State string `yaml:"state" default:"/var/lib/yadokari"`
+	// Backends are the places a request can be served, by name. The names vm (old) and containers
+	// (new) are what routes use unless they say otherwise.
+	Backends map[string]Backend `yaml:"backends"`
+	// Sticky says what identifies a user, so that one user stays on one side.
+	Sticky Sticky `yaml:"sticky"`
+	// Override lets a tester who knows a secret choose the side of a request.
+	Override *Override `yaml:"override"`
+	// Routes are the sets of URLs that move together. A request that no route matches is served by
+	// the backend vm, or by the only backend there is.
+	Routes []Route `yaml:"routes"`
+	// Fallback bounds what may be held to answer a failed request from the old side.
+	Fallback Fallback `yaml:"fallback"`
+	// Limits protect the gateway and what is behind it.
+	Limits Limits `yaml:"limits"`
+	// TrustedPeers are the networks (CIDR) or addresses whose X-Forwarded-* and Forwarded headers are
+	// believed and added to. From everyone else those headers are replaced.
+	TrustedPeers []string `yaml:"trustedPeers"`
+	// AccessLog is where one JSON line a request goes: stdout, off, or a file's path (reopened on SIGHUP).
+	AccessLog string `yaml:"accessLog" default:"stdout"`
+	// Shutdown says how the gateway stops.
+	Shutdown Shutdown `yaml:"shutdown"`
+}
+
+// Backend is one place where requests can be served: a set of servers that are alike.
+type Backend struct {
+	// Balance says which servers there are and who gets a request.
+	Balance balance.Config `yaml:",inline"`
+	// Upstream says how connections to the servers are made.
+	Upstream upstream.Config `yaml:",inline"`
+}
+
+// Sticky says what identifies a user. The key is hashed once to a point between 0 and 1; the user is
+// on the new side while the point is below the share. At most one of Cookie, Header, Host and Client
+// is set; without a key in the request, and by default, the client's address is the key.
+type Sticky struct {
+	// Cookie is the name of the cookie whose value is the key.
+	Cookie string `yaml:"cookie"`
+	// Header is the name of the request header whose value is the key.
+	Header string `yaml:"header"`
+	// Host makes the request's host the key: one customer, one host name.
+	Host bool `yaml:"host" default:"false"`
+	// Client makes the client's address the key.
+	Client bool `yaml:"client" default:"false"`
+	// Ahead are keys that go to the new side before any share does ("our own space first"), from the
+	// first stage of a shift on.
+	Ahead []string `yaml:"ahead"`
+}
+
+// Override is the header by which a tester chooses the side: its value is BACKEND:SECRET. With a wrong
+// secret the header is ignored; it is never passed on. Such requests are left out of the verdict.
+type Override struct {
+	// Header is the header's name.
+	Header string `yaml:"header" default:"X-Yadokari-Side"`
+	// SecretFile holds the secret, one line of at least 16 characters.
+	SecretFile string `yaml:"secretFile"`
+}
+
+// Route is a set of URLs that moves together.
+type Route struct {
+	// Name names the route in the CLI, logs, metrics and the ledger: letters, digits, - _ and .
+	Name string `yaml:"name"`
+	// Match are patterns of net/http.ServeMux: "[METHOD ][HOST]/PATH"; the most specific wins.
+	Match []string `yaml:"match"`
+	// From is the backend users come from: the old side, and the fallback.
+	From string `yaml:"from" default:"vm"`
+	// To is the backend users move to: the new side.
+	To string `yaml:"to" default:"containers"`
+	// Shift is the journey. Without it the route stays on From.
+	Shift *shift.Config `yaml:"shift"`
+	// Mirror says how mirrored responses are compared.
+	Mirror mirror.Config `yaml:"mirror"`
+}
+
+// Fallback bounds what may be held so that a failed request can be answered from the old side.
+type Fallback struct {
+	// Request is the longest request body held for a replay.
+	Request setting.Size `yaml:"request" default:"64KiB"`
+	// Response is the longest part of a response of the new side held back until it is whole, so
+	// that one which breaks off in the middle can still be replaced.
+	Response setting.Size `yaml:"response" default:"64KiB"`
+	// Hold is the longest time a response that has begun is held back.
+	Hold time.Duration `yaml:"hold" default:"200ms"`
+	// Timeout is how long the new side may take until its response headers have arrived before the
+	// old side is asked; it never exceeds the backend's own Response.
+	Timeout time.Duration `yaml:"timeout" default:"10s"`
+}
+
+// Limits protect the gateway and what is behind it. Zero means no limit where a field says so.
+type Limits struct {
+	// Headers is the largest request head.
+	Headers setting.Size `yaml:"headers" default:"64KiB"`
+	// Body is the largest request body; 0B: no limit.
+	Body setting.Size `yaml:"body" default:"0B"`
+	// HeaderTime is how long a request's head may take to arrive.
+	HeaderTime time.Duration `yaml:"headerTime" default:"10s"`
+	// RequestTime is how long a whole request may take; 0s: no limit. Upgrades are exempt.
+	RequestTime time.Duration `yaml:"requestTime" default:"0s"`
+	// Idle is how long a connection may wait for its next request, and a body for its next byte.
+	Idle time.Duration `yaml:"idle" default:"75s"`
+	// Connections is the most client connections at once; more wait in the kernel's queue.
+	Connections int `yaml:"connections" default:"10000"`
+	// InFlight is the most requests at once; one more is answered 503 with Retry-After.
+	InFlight int `yaml:"inFlight" default:"10000"`
+}
+
+// Shutdown says how the gateway stops after SIGTERM.
+type Shutdown struct {
+	// Deregister is how long it serves on with readiness off, until balancers have noticed.
+	Deregister time.Duration `yaml:"deregister" default:"5s"`
+	// Drain is how long requests under way may take to end.
+	Drain time.Duration `yaml:"drain" default:"30s"`
+}
