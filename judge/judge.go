@@ -32,4 +32,6 @@ type Window struct {
 	// and that was still unbroken, or was broken, within the span. A run goes on over windows.
 	Streak uint64
 	Mirror Comparison
+	// Fallbacks is the number of requests that the old side answered after the new side had failed them.
+	Fallbacks uint64
 }
