@@ -16,7 +16,7 @@ var sizeUnits = []struct {
 	bytes  int64
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 
-// UnmarshalText parses a size of 0 to 8 EiB.
+// UnmarshalText parses a size of 0 to 8 EiB. Its error is a *Problem without a path.
 func (s *Size) UnmarshalText(text []byte) error {
 	number, unit := strings.TrimSpace(string(text)), int64(1)
 	for _, u := range sizeUnits {
@@ -25,11 +25,14 @@ func (s *Size) UnmarshalText(text []byte) error {
 			break
 		}
 	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 0 || n > math.MaxInt64/unit {
-		return fmt.Errorf("%q is not a size: write a whole number with B, KiB, MiB or GiB, as in 64MiB", text)
+	n, err := strconv.ParseUint(number, 10, 63)
+	if err != nil || n > uint64(math.MaxInt64/unit) {
+		return &Problem{
+			What:   fmt.Sprintf("%q is not a size", text),
+			Remedy: "write a whole number with B, KiB, MiB or GiB, as in 64MiB",
+		}
 	}
-	*s = Size(n * unit)
+	*s = Size(int64(n) * unit)
 	return nil
 }
 
