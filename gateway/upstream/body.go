@@ -1,0 +1,87 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const bodyBuffer = 32 << 10
+
+// chunkRoom is kept free before and after the data of a chunk for its size line and end.
+const chunkRoom = 16
+
+// copyBody sends the request body, in chunks when its length is not known.
+func (s *sender) copyBody(idle time.Duration) error {
+	r := s.request
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	if r.Length > 0 {
+		return s.copyLength(*buffer, idle)
+	}
+	for {
+		n, err := r.Body.Read((*buffer)[chunkRoom : len(*buffer)-chunkRoom])
+		if n > 0 {
+			if _, err := s.conn.Write(frameChunk(*buffer, n)); err != nil {
+				return err
+			}
+			s.conn.await(idle)
+		}
+		if errors.Is(err, io.EOF) {
+			_, err := s.conn.Write(lastChunk(r.Trailer))
+			return err
+		}
+		if err != nil {
+			return &bodyError{err}
+		}
+	}
+}
+
+// copyLength sends a body of known length.
+func (s *sender) copyLength(buffer []byte, idle time.Duration) error {
+	left := s.request.Length
+	for left > 0 {
+		n, err := s.request.Body.Read(buffer[:min(int64(len(buffer)), left)])
+		if n > 0 {
+			if _, err := s.conn.Write(buffer[:n]); err != nil {
+				return err
+			}
+			left -= int64(n)
+			s.conn.await(idle)
+		}
+		if left > 0 && errors.Is(err, io.EOF) {
+			return &bodyError{io.ErrUnexpectedEOF}
+		}
+		if left > 0 && err != nil {
+			return &bodyError{err}
+		}
+	}
+	return nil
+}
+
+// frameChunk puts a chunk's size line and end around n bytes of data that begin at chunkRoom.
+func frameChunk(buffer []byte, n int) []byte {
+	var size [chunkRoom]byte
+	line := append(strconv.AppendInt(size[:0], int64(n), 16), '\r', '\n')
+	start := chunkRoom - len(line)
+	copy(buffer[start:], line)
+	return append(buffer[start:chunkRoom+n:len(buffer)], '\r', '\n')
+}
+
+func lastChunk(trailer func() http.Header) []byte {
+	end := []byte("0\r\n")
+	if trailer != nil {
+		for name, values := range trailer() {
+			for _, v := range values {
+				end = append(append(append(append(end, name...), ": "...), v...), "\r\n"...)
+			}
+		}
+	}
+	return append(end, "\r\n"...)
+}
+
+// buffers keeps the buffers of request bodies between requests.
+var buffers = sync.Pool{New: func() any { b := make([]byte, bodyBuffer); return &b }}

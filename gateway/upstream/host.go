@@ -1,0 +1,179 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Host keeps the connections to one server. Its methods are safe for concurrent use.
+type Host struct {
+	transport *Transport
+	address   string
+	authority string
+	tls       *tls.Config // nil: plain HTTP
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{} // all of them, in use and idle
+	idle    []*conn            // the one used last is the next to be used
+	dialing int
+	waiting []chan struct{} // who waits for a connection to be free, first come first
+	closed  bool
+}
+
+// Close closes idle connections now and the others when their exchange has ended.
+func (h *Host) Close() error {
+	h.transport.forget(h)
+	h.mu.Lock()
+	h.closed = true
+	idle := h.idle
+	h.idle = nil
+	for _, c := range idle {
+		delete(h.conns, c)
+	}
+	h.mu.Unlock()
+	for _, c := range idle {
+		_ = c.Close() // idle: there is nothing to lose
+	}
+	return nil
+}
+
+// acquire returns a connection for one exchange, and whether it has been used before. fresh demands
+// a new one.
+func (h *Host) acquire(ctx context.Context, fresh bool) (c *conn, reused bool, err error) {
+	var over <-chan time.Time
+	for {
+		h.mu.Lock()
+		if h.closed {
+			h.mu.Unlock()
+			return nil, false, errClosed
+		}
+		if n := len(h.idle); n > 0 && !fresh {
+			c := h.idle[n-1]
+			h.idle = h.idle[:n-1]
+			h.mu.Unlock()
+			return c, true, nil
+		}
+		if len(h.conns)+h.dialing < h.transport.cfg.Connections {
+			h.dialing++
+			h.mu.Unlock()
+			c, err := h.dial(ctx)
+			return c, false, err
+		}
+		if n := len(h.idle); n > 0 { // all slots are taken, some by idle connections: give the oldest up
+			oldest := h.idle[0]
+			h.idle = h.idle[1:]
+			delete(h.conns, oldest)
+			h.mu.Unlock()
+			_ = oldest.Close()
+			continue
+		}
+		free := make(chan struct{})
+		h.waiting = append(h.waiting, free)
+		h.mu.Unlock()
+		if over == nil {
+			over = time.After(h.transport.cfg.Connect)
+		}
+		select {
+		case <-free:
+		case <-ctx.Done():
+			h.giveUp(free)
+			return nil, false, ctx.Err()
+		case <-over:
+			h.giveUp(free)
+			return nil, false, errBusy
+		}
+	}
+}
+
+func (h *Host) dial(ctx context.Context) (*conn, error) {
+	c, err := h.connect(ctx)
+	h.mu.Lock()
+	h.dialing--
+	if err == nil {
+		h.conns[c] = struct{}{}
+	} else {
+		h.wake()
+	}
+	h.mu.Unlock()
+	return c, err
+}
+
+func (h *Host) connect(ctx context.Context) (*conn, error) {
+	plain, err := h.transport.dialer.DialContext(ctx, "tcp", h.address)
+	if err != nil {
+		return nil, err
+	}
+	if h.tls == nil {
+		return newConn(h, plain), nil
+	}
+	handshake, cancel := context.WithTimeout(ctx, h.transport.cfg.Connect)
+	defer cancel()
+	secured := tls.Client(plain, h.tls)
+	if err := secured.HandshakeContext(handshake); err != nil {
+		_ = plain.Close()
+		return nil, fmt.Errorf("TLS with %s: %w", h.address, err)
+	}
+	return newConn(h, secured), nil
+}
+
+// release takes a connection back. reusable says that the exchange left it between two responses.
+func (h *Host) release(c *conn, reusable bool) {
+	reusable = c.end() == nil && reusable && c.br.Buffered() == 0
+	h.mu.Lock()
+	if reusable && !h.closed {
+		c.idleSince = h.transport.now()
+		h.idle = append(h.idle, c)
+	} else {
+		delete(h.conns, c)
+		reusable = false
+	}
+	h.wake()
+	h.mu.Unlock()
+	if !reusable {
+		_ = c.Close() // its exchange has ended; nothing is written any more
+	}
+}
+
+// wake lets the first in the queue try again. h.mu is held.
+func (h *Host) wake() {
+	if len(h.waiting) > 0 {
+		close(h.waiting[0])
+		h.waiting = h.waiting[1:]
+	}
+}
+
+// giveUp leaves the queue; a turn that came at the same moment is passed on.
+func (h *Host) giveUp(free chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, w := range h.waiting {
+		if w == free {
+			h.waiting = append(h.waiting[:i:i], h.waiting[i+1:]...)
+			return
+		}
+	}
+	h.wake()
+}
+
+// sweep ends exchanges whose wait is over and closes connections idle for too long.
+func (h *Host) sweep(now int64) {
+	var stale []net.Conn
+	h.mu.Lock()
+	oldest := now - int64(h.transport.cfg.KeepAlive)
+	for len(h.idle) > 0 && h.idle[0].idleSince < oldest {
+		stale = append(stale, h.idle[0])
+		delete(h.conns, h.idle[0])
+		h.idle = h.idle[1:]
+	}
+	for c := range h.conns {
+		c.check(now)
+	}
+	h.mu.Unlock()
+	for _, c := range stale {
+		_ = c.Close() // idle: there is nothing to lose
+	}
+}

@@ -1,0 +1,66 @@
+package upstream
+
+import (
+	"io"
+	"net"
+	"net/http"
+)
+
+// Response is a response whose head has been read. Its body comes from the connection as it is read.
+type Response struct {
+	*http.Response
+	conn   *conn
+	sender *sender // of a request body that was sent at the same time; nil: none
+	ended  bool    // the body has been read to its end
+}
+
+// Read reads the body. A silence longer than the backend's Idle, or a broken connection, is an error.
+func (r *Response) Read(p []byte) (int, error) {
+	n, err := r.Body.Read(p)
+	switch err {
+	case nil:
+		r.conn.await(r.conn.host.transport.cfg.Idle)
+	case io.EOF:
+		r.ended = true
+	default:
+		if cause := r.conn.cause(); cause != nil {
+			err = cause
+		}
+	}
+	return n, err
+}
+
+// Buffered is how many bytes can be read without waiting for the server, framing included.
+func (r *Response) Buffered() int { return r.conn.br.Buffered() }
+
+// Sending reports whether the request body is still on its way: the server answered early.
+func (r *Response) Sending() bool { return r.sender != nil && !r.sender.whole.Load() }
+
+// Close gives the connection back. A body that was not read to its end costs the connection. When
+// the request body is still on its way, Close ends that first.
+func (r *Response) Close() {
+	if r.conn == nil {
+		return
+	}
+	reusable := r.ended || r.Body == http.NoBody
+	if r.sender != nil {
+		if r.Sending() {
+			reusable = false
+			r.sender.stop()
+		} else {
+			<-r.sender.ended
+		}
+	}
+	r.conn.host.release(r.conn, reusable && !r.Response.Close)
+	r.conn = nil
+}
+
+// Hijack takes over the connection after a 101 response: what was read ahead, and the connection.
+// The connection stays within the bounds of its host until release is called.
+func (r *Response) Hijack() (ahead []byte, c net.Conn, release func()) {
+	used := r.conn
+	r.conn = nil
+	ahead, _ = used.br.Peek(used.br.Buffered())
+	used.await(0)
+	return ahead, used.Conn, func() { used.host.release(used, false) }
+}

@@ -1,0 +1,68 @@
+package upstream
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// sender writes a body of unknown end while the response is awaited.
+type sender struct {
+	conn    *conn
+	request *Request
+	wait    time.Duration // for the response head once the body is sent
+	proceed chan struct{} // closed by a 100 (Continue)
+	ended   chan struct{} // closed when run has returned
+	opened  atomic.Bool   // proceed has been closed
+	whole   atomic.Bool   // the body was read and sent to its end
+	stopped atomic.Bool   // nobody waits for the rest
+}
+
+// release lets the body go.
+func (s *sender) release() {
+	if !s.opened.Swap(true) {
+		close(s.proceed)
+	}
+}
+
+// stop ends the sender and waits until it no longer reads the body.
+func (s *sender) stop() {
+	s.stopped.Store(true)
+	s.release()
+	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // the connection is not used again
+	s.request.Unblock()
+	<-s.ended
+}
+
+func (s *sender) run() {
+	defer close(s.ended)
+	c := s.conn
+	idle := c.host.transport.cfg.Idle
+	if s.request.Expect {
+		select {
+		case <-s.proceed:
+		case <-time.After(continueWait):
+		}
+	}
+	if s.stopped.Load() {
+		return // the final response came in place of the 100
+	}
+	c.await(idle)
+	err := s.copyBody(idle)
+	var client *bodyError
+	switch {
+	case err == nil:
+		s.whole.Store(true)
+		c.await(s.wait)
+	case s.stopped.Load():
+	case errors.As(err, &client):
+		c.abort(client) // the server waits for the rest, which will not come
+	default:
+		c.await(s.wait) // the server stopped reading; it may have answered
+	}
+}
+
+// bodyError is a body that could not be read from the client.
+type bodyError struct{ error }
+
+func (e *bodyError) Unwrap() error { return e.error }
