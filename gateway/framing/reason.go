@@ -1,0 +1,33 @@
+package framing
+
+// The reasons for a refusal. They are few and fixed, so that they can be a metric's label.
+const (
+	ReasonBlankStart   = "white space before the request line"
+	ReasonMethod       = "malformed method"
+	ReasonConnect      = "CONNECT to a server that is no forward proxy"
+	ReasonTarget       = "malformed request target"
+	ReasonVersion      = "malformed or unsupported HTTP version"
+	ReasonHeadSize     = "head too large"
+	ReasonLineEnd      = "bare CR or LF in a head"
+	ReasonControl      = "control byte in a head"
+	ReasonFold         = "folded header line"
+	ReasonName         = "malformed field name"
+	ReasonNameSpace    = "white space before a colon"
+	ReasonLength       = "malformed Content-Length"
+	ReasonLengthAgain  = "more than one Content-Length"
+	ReasonCoding       = "Transfer-Encoding other than chunked"
+	ReasonCodingAgain  = "more than one Transfer-Encoding"
+	ReasonCodingOld    = "Transfer-Encoding in HTTP/1.0"
+	ReasonLengthCoding = "both Content-Length and Transfer-Encoding"
+	ReasonLookAlike    = "field name that some servers take for a framing field"
+	ReasonHost         = "malformed Host"
+	ReasonHostAgain    = "more than one Host"
+	ReasonHostMissing  = "no Host"
+	ReasonHostTarget   = "Host differs from the request target"
+	ReasonChunkSize    = "malformed chunk size"
+	ReasonChunkLine    = "malformed end of a chunk size line"
+	ReasonChunkLong    = "chunk extension too long"
+	ReasonChunkEnd     = "chunk data not followed by CRLF"
+	ReasonTrailerField = "framing field in a trailer"
+	ReasonPreface      = "malformed HTTP/2 preface"
+)
