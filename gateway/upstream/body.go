@@ -71,13 +71,11 @@ func frameChunk(buffer []byte, n int) []byte {
 	return append(buffer[start:chunkRoom+n:len(buffer)], '\r', '\n')
 }
 
-func lastChunk(trailer func() http.Header) []byte {
+func lastChunk(trailer http.Header) []byte {
 	end := []byte("0\r\n")
-	if trailer != nil {
-		for name, values := range trailer() {
-			for _, v := range values {
-				end = append(append(append(append(end, name...), ": "...), v...), "\r\n"...)
-			}
+	for name, values := range trailer {
+		for _, v := range values {
+			end = append(append(append(append(end, name...), ": "...), v...), "\r\n"...)
 		}
 	}
 	return append(end, "\r\n"...)

@@ -35,8 +35,9 @@ type Request struct {
 	Unblock func()
 	// Held is the whole body, already at hand, in place of Body.
 	Held []byte
-	// Trailer gives the trailers of a chunked body after Body has been read to its end; nil: none.
-	Trailer func() http.Header
+	// Trailer has the names of a chunked body's trailers, and their values once Body has been read to
+	// its end; nil: none.
+	Trailer http.Header
 	// Expect waits for the server's 100 (Continue) before the body is sent.
 	Expect bool
 
@@ -97,8 +98,10 @@ func (r *Request) appendFraming(b []byte) []byte {
 	if r.Expect && r.Length != 0 {
 		b = append(b, "Expect: 100-continue\r\n"...)
 	}
-	if r.Length < 0 && r.Trailer != nil {
-		b = append(b, "TE: trailers\r\n"...)
+	if r.Length < 0 {
+		for name := range r.Trailer {
+			b = append(append(append(b, "Trailer: "...), name...), "\r\n"...)
+		}
 	}
 	if r.Upgrade != "" {
 		b = append(b, "Connection: Upgrade\r\nUpgrade: "...)
