@@ -90,15 +90,3 @@ func TestDefaultsPanicsOnMistakesOfTheProgram(t *testing.T) {
 		}()
 	}
 }
-
-func TestNearest(t *testing.T) {
-	known := []string{"listen", "limits", "backends", "routes", "minRequests", "to"}
-	for word, want := range map[string]string{
-		"lisen": "listen", "backend": "backends", "minrequests": "minRequests", "MINREQUESTS": "minRequests",
-		"route": "routes", "colour": "", "": "", "x": "", "frobnicationless": "", "too": "to",
-	} {
-		if got := Nearest(word, known); got != want {
-			t.Errorf("%q: got %q, want %q", word, got, want)
-		}
-	}
-}
