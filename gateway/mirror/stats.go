@@ -1,0 +1,37 @@
+package mirror
+
+import "sync/atomic"
+
+// Stats are a Mirror's counts since it was made. They add up: Chosen = Skipped + Unfit + Copied, and
+// Copied = Compared + Failed + Aborted + UnderWay once no copy is changing state.
+type Stats struct {
+	Chosen     uint64 `json:"chosen"`     // requests offered, or wanted but for a free place
+	Skipped    uint64 `json:"skipped"`    // not copied because all places were taken
+	Unfit      uint64 `json:"unfit"`      // not copied because the old side's answer compares with nothing
+	Copied     uint64 `json:"copied"`     // sent to the new side
+	Failed     uint64 `json:"failed"`     // copies without an answer from the new side
+	Aborted    uint64 `json:"aborted"`    // copies ended by Close
+	Compared   uint64 `json:"compared"`   // copies whose answer was compared
+	Different  uint64 `json:"different"`  // comparisons with a difference that is not noise
+	Noisy      uint64 `json:"noisy"`      // comparisons that differed in noise only
+	Opaque     uint64 `json:"opaque"`     // comparisons without the body, whose coding is unknown
+	Asked      uint64 `json:"asked"`      // second requests to the old side
+	Unanswered uint64 `json:"unanswered"` // of them, those that gave nothing to compare with
+	UnderWay   int64  `json:"underWay"`   // copies at this moment, of Config.Concurrency at most
+}
+
+type counts struct {
+	chosen, skipped, unfit, copied, failed, aborted       atomic.Uint64
+	compared, different, noisy, opaque, asked, unanswered atomic.Uint64
+}
+
+// Stats returns the counts.
+func (m *Mirror) Stats() Stats {
+	c := &m.counts
+	return Stats{
+		Chosen: c.chosen.Load(), Skipped: c.skipped.Load(), Unfit: c.unfit.Load(), Copied: c.copied.Load(),
+		Failed: c.failed.Load(), Aborted: c.aborted.Load(), Compared: c.compared.Load(),
+		Different: c.different.Load(), Noisy: c.noisy.Load(), Opaque: c.opaque.Load(),
+		Asked: c.asked.Load(), Unanswered: c.unanswered.Load(), UnderWay: m.underWay.Load(),
+	}
+}
