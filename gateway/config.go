@@ -78,15 +78,15 @@ type Override struct {
 	// Header is the header's name.
 	Header string `yaml:"header" default:"X-Yadokari-Side"`
 	// SecretFile holds the secret, one line of at least 16 characters.
-	SecretFile string `yaml:"secretFile"`
+	SecretFile string `yaml:"secretFile" required:"true"`
 }
 
 // Route is a set of URLs that moves together.
 type Route struct {
 	// Name names the route in the CLI, logs, metrics and the ledger: letters, digits, - _ and .
-	Name string `yaml:"name"`
+	Name string `yaml:"name" required:"true"`
 	// Match are patterns of net/http.ServeMux: "[METHOD ][HOST]/PATH"; the most specific wins.
-	Match []string `yaml:"match"`
+	Match []string `yaml:"match" required:"true"`
 	// From is the backend users come from: the old side, and the fallback.
 	From string `yaml:"from" default:"vm"`
 	// To is the backend users move to: the new side.

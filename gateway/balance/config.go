@@ -8,7 +8,7 @@ import "time"
 type Config struct {
 	// Servers are base URLs, http://host:port or https://host:port, without a path. A name stands for
 	// every address it resolves to, and is resolved again every Resolve.
-	Servers []string `yaml:"servers"`
+	Servers []string `yaml:"servers" required:"true"`
 	// Resolve is how often names are looked up again.
 	Resolve time.Duration `yaml:"resolve" default:"5s"`
 	// SlowStart is the time over which a server that is new, or back, grows to its full part of the
