@@ -1,6 +1,9 @@
 package framing
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // What a byte may be part of.
 const (
@@ -35,14 +38,14 @@ func span(p []byte, i int, class uint8) int {
 
 // spanText returns the index of the first control byte (below SP, or DEL) at or after i, eight bytes at
 // a time. The formulas are those of "Bit Twiddling Hacks" (Anderson): "word has a byte less than n" and
-// "word has a zero byte"; a false hit costs only the slow loop.
+// "word has a zero byte"; the lowest byte they mark is never a false hit.
 func spanText(p []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(p); i += 8 {
 		w := binary.LittleEndian.Uint64(p[i:])
 		del := w ^ (ones * 0x7f)
-		if ((w-ones*0x20)&^w|(del-ones)&^del)&highs != 0 {
-			break
+		if hits := ((w-ones*0x20)&^w | (del-ones)&^del) & highs; hits != 0 {
+			return i + bits.TrailingZeros64(hits)/8
 		}
 	}
 	for i < len(p) && p[i] >= ' ' && p[i] != 0x7f {

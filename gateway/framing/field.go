@@ -2,6 +2,40 @@ package framing
 
 import "bytes"
 
+// skipFields steps over whole lines that are well-formed and that framing does not depend on, and
+// returns the beginning of the first other one. It decides nothing: what it does not step over is
+// followed state by state.
+func skipFields(p []byte, i int) int {
+	for {
+		colon := span(p, i, isToken)
+		if colon == i || colon == len(p) || p[colon] != ':' || mayMatter(p[i:colon]) {
+			return i
+		}
+		end := spanText(p, colon+1)
+		if end+2 > len(p) || p[end] != '\r' || p[end+1] != '\n' {
+			return i
+		}
+		i = end + 2
+	}
+}
+
+// mayMatter reports whether knowField must look at a name: its length and first letter are those of a
+// field it knows.
+func mayMatter(name []byte) bool {
+	first := lower(name[0])
+	switch len(name) {
+	case len("Host"):
+		return first == 'h'
+	case len("Upgrade"):
+		return first == 'u'
+	case len("Content-Length"):
+		return first == 'c'
+	case len("Transfer-Encoding"):
+		return first == 't'
+	}
+	return false
+}
+
 func (c *parser) startField(p []byte, i int) (int, string) {
 	switch p[i] {
 	case '\r':
@@ -158,6 +192,14 @@ func (c *parser) codingValue(p []byte, i int) (int, string) {
 // absolute-form's authority (RFC 9112, section 3.2.2: a client must send the same).
 func (c *parser) hostValue(p []byte, i int) (int, string) {
 	for ; i < len(p); i++ {
+		if c.has&isAbsolute == 0 && c.pos != spaceAfter {
+			if end := span(p, i, isHost); end > i {
+				c.pos = 1
+				if i = end; i == len(p) {
+					break
+				}
+			}
+		}
 		b := p[i]
 		switch {
 		case b == ' ' || b == '\t':
@@ -174,14 +216,10 @@ func (c *parser) hostValue(p []byte, i int) (int, string) {
 			return i, ReasonLineEnd
 		case classes[b]&isHost == 0 || c.pos == spaceAfter:
 			return i, ReasonHost
+		case c.hostSeen == len(c.authority) || c.authority[c.hostSeen] != lower(b):
+			return i, ReasonHostTarget
 		default:
 			c.pos = 1
-			if c.has&isAbsolute == 0 {
-				continue
-			}
-			if c.hostSeen == len(c.authority) || c.authority[c.hostSeen] != lower(b) {
-				return i, ReasonHostTarget
-			}
 			c.hostSeen++
 		}
 	}

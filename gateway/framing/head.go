@@ -22,7 +22,9 @@ func (c *parser) head(p []byte, i int) (int, string) {
 			c.state = atField
 			i++
 		case atField:
-			i, reason = c.startField(p, i)
+			if i = skipFields(p, i); i < len(p) {
+				i, reason = c.startField(p, i)
+			}
 		case afterHead:
 			if p[i] != '\n' {
 				return i, ReasonLineEnd
@@ -182,6 +184,14 @@ func (c *parser) endTarget(p []byte, i int) (int, string) {
 
 // version reads HTTP/1.0 or HTTP/1.1 and the CR of the request line.
 func (c *parser) version(p []byte, i int) (int, string) {
+	const whole = len(version) + len("1\r\n")
+	if c.pos == 0 && len(p)-i >= whole {
+		if last := p[i+len(version)]; string(p[i:i+len(version)]) == version &&
+			(last == '0' || last == '1') && string(p[i+whole-2:i+whole]) == "\r\n" {
+			c.state, c.started, c.minor = atField, true, last
+			return i + whole, ""
+		}
+	}
 	b := p[i]
 	switch {
 	case c.pos < len(version):
