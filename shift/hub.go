@@ -1,0 +1,90 @@
+package shift
+
+import (
+	"sync"
+	"time"
+)
+
+// subscriptionBuffer is how many events a subscriber may be behind.
+const subscriptionBuffer = 256
+
+// Event is what a subscriber gets: a route's new status, or the news that it was too slow.
+type Event struct {
+	// Status is the route's status after a change; nil when Lagged is set.
+	Status *Status
+	// Lagged says that events were lost since the one before: ask for all Statuses once.
+	Lagged bool
+}
+
+// Subscription is a stream of changes. Close it when it is no longer read.
+type Subscription struct {
+	hub    *hub
+	events chan Event
+	lagged bool // guarded by hub.mu
+}
+
+// Events is closed by Close. An event comes on every change of state, stage, verdict and problem, and
+// at most once a second while requests are counted on a route in a stage.
+func (s *Subscription) Events() <-chan Event { return s.events }
+
+// Close ends the subscription; twice does no harm.
+func (s *Subscription) Close() {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	if _, open := s.hub.subscribers[s]; open {
+		delete(s.hub.subscribers, s)
+		close(s.events)
+	}
+}
+
+// hub passes events on to subscribers and waits for none of them.
+type hub struct {
+	mu          sync.Mutex
+	subscribers map[*Subscription]struct{}
+}
+
+// Subscribe begins a stream of changes. A subscriber that is more than 256 events behind loses events
+// and is told so.
+func (c *Controller) Subscribe() *Subscription {
+	s := &Subscription{hub: &c.hub, events: make(chan Event, subscriptionBuffer)}
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	if c.hub.subscribers == nil {
+		c.hub.subscribers = map[*Subscription]struct{}{}
+	}
+	c.hub.subscribers[s] = struct{}{}
+	return s
+}
+
+func (h *hub) idle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.subscribers) == 0
+}
+
+// send never blocks: this is the only sender, so a place that is free stays free. The last place of a
+// buffer is for the word that events were lost.
+func (h *hub) send(status Status) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.subscribers {
+		free := cap(s.events) - len(s.events)
+		switch {
+		case free > 1:
+			s.lagged = false
+			s.events <- Event{Status: &status}
+		case free == 1 && !s.lagged:
+			s.lagged = true
+			s.events <- Event{Lagged: true}
+		}
+	}
+}
+
+// publish tells subscribers how a route is now. The caller holds r.mu.
+func (c *Controller) publish(r *route) {
+	now := time.Now()
+	r.published, r.news = now, false
+	if !c.hub.idle() {
+		c.hub.send(c.describe(r, now))
+	}
+}
