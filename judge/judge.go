@@ -35,3 +35,31 @@ type Window struct {
 	// Fallbacks is the number of requests that the old side answered after the new side had failed them.
 	Fallbacks uint64
 }
+
+// Reset empties the window for the next span and keeps its memory.
+func (w *Window) Reset() {
+	w.Old.Reset()
+	w.New.Reset()
+	w.Streak = 0
+	w.Mirror = Comparison{}
+}
+
+// Reset forgets all requests and keeps the memory.
+func (t *Tally) Reset() {
+	t.Requests, t.Failures = 0, 0
+	t.Latency.Reset()
+}
+
+// Merge adds what from has counted: the windows of a stage, or the stages that are the reference of the
+// last one.
+func (t *Tally) Merge(from *Tally) { t.add(from) }
+
+// add merges and returns what it has added, with at least as many requests as failures: a reader that
+// comes between the two counts of one request sees more failures.
+func (t *Tally) add(from *Tally) sums {
+	requests := max(from.Requests, from.Failures)
+	t.Requests = plus(t.Requests, requests)
+	t.Failures = plus(t.Failures, from.Failures)
+	t.Latency.Merge(&from.Latency)
+	return sums{float64(requests), float64(from.Failures)}
+}

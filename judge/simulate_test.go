@@ -1,0 +1,285 @@
+package judge
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"yadokari/setting"
+)
+
+// The simulations are seeded: a run is the same each time. `go test ./judge -run Simulate -v -runs 10`
+// takes ten times as many; docs/verdict.md holds what TestSimulateDetection and
+// TestSimulateLatency print.
+var times = flag.Int("runs", 1, "how many times the usual number of simulated stages")
+
+// condemned runs stages of so many windows and counts those that fail. With ask the verdict is asked
+// for after every window; else only the latched tests of Add are at work.
+func condemned(runs, windows int, c Criteria, ask bool, begin func(run int) func(*Window)) int {
+	var w Window
+	count := 0
+	for run := range runs {
+		trial := NewTrial(c)
+		next := begin(run)
+		for range windows {
+			next(&w)
+			trial.Add(&w)
+			if ask {
+				trial.Verdict()
+			}
+			if trial.failed != "" {
+				count++
+				break
+			}
+		}
+	}
+	return count
+}
+
+// mayCondemn is what chance allows at most: the mean and three standard deviations.
+func mayCondemn(runs int, alpha float64) int {
+	mean := float64(runs) * alpha
+	return int(mean + 3*math.Sqrt(mean*(1-alpha)))
+}
+
+func share(x float64) *setting.Share { s := setting.Share(x); return &s }
+
+// TestSimulateAlpha is the promise: a side that is as good is condemned in at most alpha of the stages,
+// however failures come.
+func TestSimulateAlpha(t *testing.T) {
+	const none = setting.Share(0)
+	mixed := []int{1, 10, 100, 1000}
+	cases := []struct {
+		name      string
+		runs      int
+		windows   int
+		tolerance setting.Share
+		share     float64
+		traffic   traffic
+	}{
+		{"independent, 0.1%", 6000, 400, none, 0.05, traffic{old: 0.001, new: 0.001}},
+		{"independent, 5%", 3000, 300, none, 0.05, traffic{old: 0.05, new: 0.05}},
+		{"independent, 20%, share 1%", 3000, 300, none, 0.01, traffic{old: 0.2, new: 0.2}},
+		{"independent, 1%, share 50%", 3000, 300, none, 0.5, traffic{old: 0.01, new: 0.01}},
+		{"outages on both sides", 6000, 400, none, 0.05, traffic{old: 0.001, new: 0.001, outage: 0.02, outages: 0.5}},
+		{"single users' bursts", 6000, 400, none, 0.05, traffic{old: 0.0005, new: 0.0005, bursts: 0.0005}},
+		{"single users' bursts, share 1%", 6000, 400, none, 0.01, traffic{bursts: 0.001}},
+		{"bursts and outages, share 25%", 3000, 300, none, 0.25, traffic{old: 0.002, new: 0.002, bursts: 0.0005, outage: 0.01, outages: 0.3}},
+		{"at the tolerance", 6000, 400, 0.001, 0.05, traffic{old: 0.001, new: 0.002}},
+		{"at the tolerance, old side perfect", 3000, 400, 0.01, 0.05, traffic{old: 0, new: 0.01}},
+		{"at the tolerance, outages", 3000, 400, 0.005, 0.25, traffic{old: 0.001, new: 0.006, outage: 0.02, outages: 0.5}},
+	}
+	for _, tt := range cases {
+		for _, alpha := range []float64{0.001, 0.05} {
+			t.Run(fmt.Sprintf("%s, alpha %v", tt.name, alpha), func(t *testing.T) {
+				t.Parallel()
+				runs := tt.runs * *times
+				c := Criteria{Alpha: alpha, Tolerance: Tolerance{Errors: tt.tolerance}, Share: setting.Share(tt.share)}
+				count := condemned(runs, tt.windows, c, false, func(run int) func(*Window) {
+					traffic := tt.traffic
+					traffic.random, traffic.share = seeded(run, 1), tt.share
+					traffic.size = mixed[run%len(mixed)]
+					return traffic.next
+				})
+				t.Logf("%d of %d condemned", count, runs)
+				if most := mayCondemn(runs, alpha); count > most {
+					t.Errorf("%d of %d condemned, chance allows %d", count, runs, most)
+				}
+			})
+		}
+	}
+}
+
+// TestSimulateUsers: the real share of the requests is what few heavy users make it.
+func TestSimulateUsers(t *testing.T) {
+	for _, rate := range []float64{0.001, 0.01, 0.05} {
+		for _, alpha := range []float64{0.001, 0.05} {
+			t.Run(fmt.Sprintf("rate %v, alpha %v", rate, alpha), func(t *testing.T) {
+				t.Parallel()
+				runs := 1500 * *times
+				c := Criteria{Alpha: alpha, Share: 0.05}
+				count := condemned(runs, 500, c, false, func(run int) func(*Window) {
+					return newUsers(seeded(run, 2), 60, 0.05, rate).next
+				})
+				t.Logf("%d of %d condemned", count, runs)
+				if most := mayCondemn(runs, alpha); count > most {
+					t.Errorf("%d of %d condemned, chance allows %d", count, runs, most)
+				}
+			})
+		}
+	}
+}
+
+// detect runs stages until they fail and returns the new side's requests it took, sorted; those that
+// never fail count as -1 at the end.
+func detect(runs, most int, c Criteria, ask bool, begin func(run int) *traffic) []int {
+	var w Window
+	needed := make([]int, runs)
+	for run := range runs {
+		trial, traffic := NewTrial(c), begin(run)
+		for trial.failed == "" && trial.new.Requests < uint64(most) {
+			traffic.next(&w)
+			trial.Add(&w)
+			if ask {
+				trial.Verdict()
+			}
+		}
+		needed[run] = int(trial.new.Requests)
+		if trial.failed == "" {
+			needed[run] = math.MaxInt
+		}
+	}
+	slices.Sort(needed)
+	return needed
+}
+
+func at(sorted []int, q float64) int { return sorted[int(q*float64(len(sorted)))] }
+
+func written(n int) string {
+	if n == math.MaxInt {
+		return "never"
+	}
+	return thousands(uint64(n))
+}
+
+// TestSimulateDetection prints how many requests of the new side it takes to see that it fails more.
+func TestSimulateDetection(t *testing.T) {
+	most := map[string]int{"0/1": 3, "0/0.05": 66, "0/0.01": 610}
+	t.Log("| new side fails | tolerance | window | median | p95 |")
+	for _, tolerance := range []setting.Share{0, 0.001} {
+		for _, rate := range []float64{1, 0.5, 0.2, 0.05, 0.02, 0.01, 0.005} {
+			for _, size := range []int{1, 20, 1000} {
+				runs, limit := 400**times, 60000
+				if tolerance == 0 && size == 1 && rate >= 0.01 {
+					runs = 2000 * *times
+				}
+				if size == 1 && rate < 0.01 {
+					continue // tells no more than 20 and takes long
+				}
+				needed := detect(runs, limit, Criteria{Tolerance: Tolerance{Errors: tolerance}, Share: 0.05}, false,
+					func(run int) *traffic {
+						return &traffic{random: seeded(run, 3), size: size, share: 0.05, old: 0.001, new: rate}
+					})
+				median := at(needed, 0.5)
+				t.Logf("| %s | %s | %d | %s | %s |", percent(rate), percent(float64(tolerance)), size, written(median), written(at(needed, 0.95)))
+				if top, ok := most[fmt.Sprintf("%v/%v", float64(tolerance), rate)]; ok && size == 1 && median > top {
+					t.Errorf("%s failing: median %d, promised %d", percent(rate), median, top)
+				}
+				if median == math.MaxInt {
+					t.Errorf("%s failing, tolerance %s, windows of %d: not seen in %d requests", percent(rate), tolerance, size, limit)
+				}
+			}
+		}
+	}
+}
+
+// TestSimulateLate: a long good time must not shield a side that breaks then.
+func TestSimulateLate(t *testing.T) {
+	var w Window
+	var needed []int
+	for run := range 100 * *times {
+		trial := NewTrial(Criteria{Tolerance: Tolerance{Errors: 0.001}, Share: 0.05})
+		good := traffic{random: seeded(run, 4), size: 1000, share: 0.05, old: 0.001, new: 0.001}
+		for range 2000 {
+			good.next(&w)
+			trial.Add(&w)
+		}
+		if trial.failed != "" {
+			t.Fatalf("run %d: condemned while good", run)
+		}
+		before := trial.new.Requests
+		bad := traffic{random: seeded(run, 5), size: 20, share: 0.05, old: 0.001, new: 0.2}
+		for trial.failed == "" && trial.new.Requests < before+5000 {
+			bad.next(&w)
+			trial.Add(&w)
+		}
+		needed = append(needed, int(trial.new.Requests-before))
+	}
+	slices.Sort(needed)
+	t.Logf("20 %% failing after 100,000 good requests: median %d, p95 %d", at(needed, 0.5), at(needed, 0.95))
+	if at(needed, 0.95) > 200 {
+		t.Errorf("20%% failing after a good time: p95 %d requests", at(needed, 0.95))
+	}
+}
+
+type kind struct {
+	name    string
+	latency func(*rand.Rand) float64
+}
+
+var heavy = []kind{{"lognormal", lognormal}, {"Pareto", pareto}}
+
+// TestSimulateLatencyAlpha: sides with the same latency are as good, and so is one that is at the tolerance.
+func TestSimulateLatencyAlpha(t *testing.T) {
+	for _, kind := range heavy {
+		for _, slower := range []float64{1, 1.2} {
+			t.Run(fmt.Sprintf("%s times %v", kind.name, slower), func(t *testing.T) {
+				t.Parallel()
+				const alpha = 0.5 // leaves 0.05 for latencies
+				tolerated := share(slower - 1)
+				c := Criteria{Alpha: alpha, Tolerance: Tolerance{P50: tolerated, P95: tolerated, P99: tolerated}}
+				runs := 300 * *times
+				count := condemned(runs, 60, c, true, func(run int) func(*Window) {
+					traffic := &traffic{random: seeded(run, 6), size: 100, share: 0.5, latency: kind.latency, slower: slower}
+					return traffic.next
+				})
+				t.Logf("%d of %d condemned", count, runs)
+				if most := mayCondemn(runs, alpha*latencyPart); count > most {
+					t.Errorf("%d of %d condemned, chance allows %d", count, runs, most)
+				}
+			})
+		}
+	}
+}
+
+// TestSimulateLatency prints how many requests of the new side it takes to see that it is slower.
+func TestSimulateLatency(t *testing.T) {
+	t.Log("| latency | slower by | judged | tolerance | median | p95 |")
+	for _, kind := range heavy {
+		for _, slower := range []float64{1.2, 1.5, 2} {
+			for i, name := range []string{"p50", "p95", "p99"} {
+				for _, tolerance := range []float64{0, 0.2} {
+					if slower == 1.2 && (tolerance == 0.2 || i == 2) {
+						continue
+					}
+					var judged Tolerance
+					*[]**setting.Share{&judged.P50, &judged.P95, &judged.P99}[i] = share(tolerance)
+					needed := detect(20**times, 200000, Criteria{Tolerance: judged, Share: 0.25}, true, func(run int) *traffic {
+						return &traffic{random: seeded(run, 7), size: 400, share: 0.25, latency: kind.latency, slower: slower}
+					})
+					t.Logf("| %s | %s | %s | %s | %s | %s |", kind.name, percent(slower-1), name, percent(tolerance),
+						written(at(needed, 0.5)), written(at(needed, 0.95)))
+					if at(needed, 0.95) == math.MaxInt {
+						t.Errorf("%s %v times slower at %s: not seen in 200,000 requests", kind.name, slower, name)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestSimulateTail: a p95 that is worse is seen at p95, and p50, which is not, does not mind.
+func TestSimulateTail(t *testing.T) {
+	var w Window
+	trial := NewTrial(Criteria{Tolerance: Tolerance{P50: share(0.1), P95: share(0.2)}, Share: 0.25})
+	fast := traffic{random: seeded(0, 8), size: 300, latency: lognormal}
+	slow := traffic{random: seeded(1, 8), size: 100, share: 1, latency: tail(2), slower: 1}
+	for range 500 {
+		var one Window
+		fast.next(&w)
+		slow.next(&one)
+		w.New.Merge(&one.New)
+		trial.Add(&w)
+		if v := trial.Verdict(); v.Outcome == Fail {
+			if v.Evidence.Decided != "p95" {
+				t.Fatalf("decided by %s: %s", v.Evidence.Decided, v.Reason)
+			}
+			t.Log(v.Reason)
+			return
+		}
+	}
+	t.Fatalf("not seen: %s", trial.Verdict().Reason)
+}
