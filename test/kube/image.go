@@ -28,7 +28,7 @@ type Image struct {
 	// Files are the files in the image: absolute path there to path here. A file that is executable here
 	// is mode 0755 there, any other 0644; all belong to root.
 	Files map[string]string
-	// Dirs are folders in the image with their modes, such as "/tmp": 0o1777. Those that
+	// Dirs are folders in the image with their modes, such as "/tmp": 0o777|fs.ModeSticky. Those that
 	// files need are made anyway, mode 0755.
 	Dirs map[string]fs.FileMode
 	// Entrypoint is the program and its first arguments.
@@ -128,7 +128,7 @@ func (i Image) writeLayer(w io.Writer) error {
 	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
 		mode := dirs[dir]
 		header := &tar.Header{Typeflag: tar.TypeDir, Name: dir[1:] + "/", Mode: int64(mode.Perm())}
-		if mode&(fs.ModeSticky|0o1000) != 0 {
+		if mode&fs.ModeSticky != 0 {
 			header.Mode |= 0o1000 // as tar writes the sticky bit
 		}
 		if err := layer.WriteHeader(header); err != nil {
