@@ -22,7 +22,7 @@ func (r *reader) convert(n *yaml.Node, path setting.Path) (*node, error) {
 		return r.alias(n, at, path)
 	}
 	if len(r.open) >= maxDepth {
-		return nil, r.stop(at, path, fmt.Sprintf("more than %d levels deep", maxDepth), "write it flatter")
+		return nil, r.stop(at, nil, fmt.Sprintf("more than %d levels deep", maxDepth), "write it flatter")
 	}
 	if n.Style&yaml.TaggedStyle != 0 {
 		r.f.report(at, path, fmt.Sprintf("tag %q", n.Tag), "leave the tag out")

@@ -113,4 +113,3 @@ func compareGolden(t *testing.T, file, got string) {
 		t.Errorf("%s\ngot:\n%s\nwant:\n%s", file, got, want)
 	}
 }
-

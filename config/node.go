@@ -90,3 +90,24 @@ func (n *node) locate(path setting.Path) place {
 	}
 	return at
 }
+
+// leaves calls visit with the path of every value in n that is no mapping; items of lists that merge
+// by name are told apart by it.
+func leaves(n *node, path setting.Path, visit func(path string)) {
+	switch {
+	case n.kind == mapping:
+		for _, f := range n.fields {
+			leaves(f.value, below(path, f.key), visit)
+		}
+	case isNamed(n):
+		for _, item := range n.items {
+			for _, f := range item.fields {
+				if f.key != "name" {
+					leaves(f.value, below(below(path, nameOf(item)), f.key), visit)
+				}
+			}
+		}
+	default:
+		visit(path.String())
+	}
+}

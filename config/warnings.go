@@ -1,0 +1,108 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"yadokari/gateway"
+	"yadokari/setting"
+	"yadokari/shift"
+)
+
+// longKeepAlive is where a connection kept by the gateway may outlive the server's patience: 60 s is
+// common among balancers and application servers, and NGINX waits 75 s.
+const longKeepAlive = 60 * time.Second
+
+// warnings are what is valid, but rarely meant.
+func (f *File) warnings(g *gateway.Config) []Warning {
+	var all []Warning
+	warn := func(text string, path ...any) {
+		path = append([]any{"gateway"}, path...)
+		all = append(all, Warning{Place: f.Place(path), Path: setting.Path(path).String(), Text: text})
+	}
+	if text := faultOfState(g.State); text != "" {
+		warn(text, "state")
+	}
+	warnOfUsers(g, warn)
+	warnOfBackends(g, warn)
+	warnOfRoutes(g, warn)
+	return all
+}
+
+// faultOfState says why the state directory cannot be used on this machine, by this user.
+func faultOfState(dir string) string {
+	info, err := os.Stat(dir)
+	switch {
+	case os.IsNotExist(err):
+		return fmt.Sprintf("%s does not exist on this machine; make it, owned by the user that runs the gateway", dir)
+	case err != nil:
+		return fmt.Sprintf("%s cannot be looked at on this machine: %v", dir, err)
+	case !info.IsDir():
+		return fmt.Sprintf("%s is not a directory", dir)
+	case unix.Access(dir, unix.W_OK|unix.X_OK) != nil:
+		return fmt.Sprintf("%s cannot be written by this user", dir)
+	}
+	return ""
+}
+
+func warnOfUsers(g *gateway.Config, warn func(string, ...any)) {
+	moving := slices.ContainsFunc(g.Routes, func(r gateway.Route) bool { return r.Shift != nil })
+	s := g.Sticky
+	byAddress := s.Cookie == "" && s.Header == "" && !s.Host
+	if moving && byAddress && len(g.TrustedPeers) == 0 && !isLoopback(g.Listen) {
+		warn("users are known by their address, and no trustedPeers are listed: behind a balancer or NGINX everyone has its address, "+
+			"and moves at once; name a cookie, or list the balancer's networks in trustedPeers", "sticky")
+	}
+}
+
+func warnOfBackends(g *gateway.Config, warn func(string, ...any)) {
+	used := map[string]bool{restOf(g): true}
+	for i := range g.Routes {
+		used[g.Routes[i].From] = true
+		if g.Routes[i].Shift != nil {
+			used[g.Routes[i].To] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.Backends)) {
+		b := g.Backends[name]
+		if !used[name] {
+			warn("no route uses this backend", "backends", name)
+		}
+		if b.Upstream.KeepAlive > longKeepAlive {
+			warn(fmt.Sprintf("connections are kept for %s, longer than many servers do (Apache 5s, Tomcat 20s, NGINX 75s): a request may meet one that is being closed; "+
+				"keep it below the servers' own time", b.Upstream.KeepAlive), "backends", name, "keepAlive")
+		}
+		https := func(server string) bool { return strings.HasPrefix(server, "https://") }
+		if b.Upstream.CA != "" && !slices.ContainsFunc(b.Balance.Servers, https) {
+			warn("no server of this backend is asked over https, so the authorities are not used", "backends", name, "ca")
+		}
+	}
+}
+
+func warnOfRoutes(g *gateway.Config, warn func(string, ...any)) {
+	if !catchesAll(g) {
+		warn(fmt.Sprintf("no route matches every request: what is left goes to %s and is not counted by route; add one with match [\"/\"]", restOf(g)), "routes")
+	}
+	for i := range g.Routes {
+		r := &g.Routes[i]
+		if r.Shift == nil || r.Shift.Stages[0] != shift.MirrorStage {
+			continue
+		}
+		if !slices.ContainsFunc(r.Match, mayBeSafe) {
+			warn("the journey begins with mirror, but the route has no safe requests (GET, HEAD, OPTIONS) to copy: it would wait forever; begin with a share",
+				"routes", i, "shift", "stages")
+		}
+	}
+}
+
+// mayBeSafe says whether a pattern matches requests of a method that only reads.
+func mayBeSafe(pattern string) bool {
+	method, _, ok := strings.Cut(pattern, " ")
+	return !ok || method == "GET" || method == "HEAD" || method == "OPTIONS"
+}
