@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -26,7 +27,6 @@ type Host struct {
 
 // Close closes idle connections now and the others when their exchange has ended.
 func (h *Host) Close() error {
-	h.transport.forget(h)
 	h.mu.Lock()
 	h.closed = true
 	idle := h.idle
@@ -34,7 +34,11 @@ func (h *Host) Close() error {
 	for _, c := range idle {
 		delete(h.conns, c)
 	}
+	gone := len(h.conns) == 0
 	h.mu.Unlock()
+	if gone {
+		h.transport.forget(h)
+	}
 	for _, c := range idle {
 		_ = c.Close() // idle: there is nothing to lose
 	}
@@ -132,7 +136,11 @@ func (h *Host) release(c *conn, reusable bool) {
 		reusable = false
 	}
 	h.wake()
+	gone := h.closed && len(h.conns) == 0
 	h.mu.Unlock()
+	if gone {
+		h.transport.forget(h)
+	}
 	if !reusable {
 		_ = c.Close() // its exchange has ended; nothing is written any more
 	}
@@ -177,3 +185,22 @@ func (h *Host) sweep(now int64) {
 		_ = c.Close() // idle: there is nothing to lose
 	}
 }
+
+// Check asks the server for path as a request would, with host as Host header unless it is empty. It
+// returns nil for a status from 200 to 399.
+func (h *Host) Check(ctx context.Context, path, host string) error {
+	r := &Request{Method: "GET", Target: path, Host: host, Replayable: true, Extra: []byte("User-Agent: yadokari-health\r\n")}
+	resp, failure := h.Do(ctx, r)
+	if failure != nil {
+		return failure
+	}
+	defer resp.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp, checkBody)) // so that the connection can be used again
+	if resp.StatusCode < 200 || resp.StatusCode > 399 {
+		return fmt.Errorf("GET %s: status %d", path, resp.StatusCode)
+	}
+	return nil
+}
+
+// checkBody is how much of the answer to a check is read.
+const checkBody = 64 << 10

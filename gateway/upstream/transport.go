@@ -52,18 +52,23 @@ func (t *Transport) Open(base *url.URL, hostPort string) *Host {
 	return h
 }
 
-// Run holds waiting exchanges against their bounds and closes idle connections until ctx ends.
+// Run holds waiting exchanges against their bounds and closes idle connections, until ctx has ended
+// and every Host has been closed.
 func (t *Transport) Run(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	for range tick.C {
+		t.sweep()
+		if ctx.Err() != nil && t.empty() {
 			return
-		case <-tick.C:
-			t.sweep()
 		}
 	}
+}
+
+func (t *Transport) empty() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.hosts) == 0
 }
 
 func (t *Transport) sweep() {

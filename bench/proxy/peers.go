@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// startOrigin is an NGINX that answers /wiki/N with N bytes.
+func startOrigin(dir string, o options) (*process, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	site := filepath.Join(dir, "site", "wiki")
+	if err := os.MkdirAll(site, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // NGINX's workers are not root
+		return nil, err
+	}
+	for _, size := range o.sizes {
+		if err := os.WriteFile(filepath.Join(site, fmt.Sprint(size)), []byte(strings.Repeat("x", size)), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return startNGINX("origin", o.loadCPU, dir, address, fmt.Sprintf(`
+	server { listen %s; root %s; access_log off; default_type text/html; sendfile on; open_file_cache max=100; }`,
+		address, filepath.Dir(site)))
+}
+
+func startNGINX(name, cpu, dir, address, servers string) (*process, error) {
+	conf := filepath.Join(dir, name+".conf")
+	text := fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/%[2]s.pid; error_log %[1]s/%[2]s.err;
+events { worker_connections 4096; }
+http {
+	keepalive_requests 100000000; client_body_temp_path %[1]s/%[2]s-body; proxy_temp_path %[1]s/%[2]s-proxy;
+	fastcgi_temp_path %[1]s/%[2]s-f; uwsgi_temp_path %[1]s/%[2]s-u; scgi_temp_path %[1]s/%[2]s-s;
+	log_format access escape=json '{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method","host":"$host","target":"$request_uri","status":$status,"bytes":$body_bytes_sent,"duration":$request_time,"upstream":"$upstream_addr","upstream_status":"$upstream_status","upstream_time":"$upstream_response_time","agent":"$http_user_agent"}';
+%[3]s
+}`, dir, name, servers)
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		return nil, err
+	}
+	return start(name, cpu, address, filepath.Join(dir, name+".log"), "nginx", "-c", conf)
+}
+
+// startPeer starts one proxy before the origin.
+func startPeer(name, dir, origin string, o options) (*process, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	write := func(file, text string) (string, error) {
+		path := filepath.Join(dir, file)
+		return path, os.WriteFile(path, []byte(text), 0o644)
+	}
+	log := filepath.Join(dir, name+".log")
+	access := filepath.Join(dir, name+".access")
+	switch name {
+	case "nginx":
+		logging := "access_log off;"
+		if o.peerLogs {
+			logging = "access_log " + access + " access buffer=64k flush=1s;"
+		}
+		return startNGINX(name, o.proxyCPU, dir, address, fmt.Sprintf(`
+	upstream app { server %s; keepalive 256; keepalive_requests 100000000; }
+	server { listen %s; %s
+		location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; }
+	}`, origin, address, logging))
+	case "haproxy":
+		conf, err := write("haproxy.cfg", fmt.Sprintf(`global
+	maxconn 4096
+	nbthread 1
+defaults
+	mode http
+	timeout connect 5s
+	timeout client 60s
+	timeout server 60s
+	option forwardfor
+	http-reuse always
+frontend in
+	bind %s
+	default_backend app
+backend app
+	server s1 %s pool-max-conn 512
+`, address, origin))
+		if err != nil {
+			return nil, err
+		}
+		return start(name, o.proxyCPU, address, log, "haproxy", "-db", "-f", conf)
+	case "caddy":
+		logging := ""
+		if o.peerLogs {
+			logging = "log {\n\t\toutput file " + access + "\n\t}\n"
+		}
+		conf, err := write("Caddyfile", fmt.Sprintf(`{
+	admin off
+	auto_https off
+}
+http://%s {
+	%s
+	reverse_proxy %s
+}
+`, address, logging, origin))
+		if err != nil {
+			return nil, err
+		}
+		return start(name, o.proxyCPU, address, log, "caddy", "run", "--config", conf, "--adapter", "caddyfile")
+	case "yadokari":
+		return startGateway(dir, address, origin, access, log, o)
+	}
+	return nil, fmt.Errorf("%q is not a proxy this program knows", name)
+}
+
+// startGateway runs the gateway with everything on: a route that shifts at 50 %, log and metrics.
+func startGateway(dir, address, origin, access, log string, o options) (*process, error) {
+	admin, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	conf := filepath.Join(dir, "yadokari.yaml")
+	text := fmt.Sprintf(`app: bench
+gateway:
+  listen: %q
+  admin: %q
+  state: %s
+  accessLog: %s
+  backends:
+    vm: {servers: ["http://%s"]}
+    containers: {servers: ["http://%s"]}
+  sticky: {cookie: SESSION}
+  routes:
+    - name: wiki
+      match: ["/wiki/"]
+      shift: {stages: [50%%, 100%%], hold: 1h}
+    - {name: rest, match: ["/"]}
+`, address, admin, filepath.Join(dir, "state"), access, origin, origin)
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		return nil, err
+	}
+	p, err := start("yadokari", o.proxyCPU, address, log, o.gateway, "gateway", "-c", conf)
+	if err != nil {
+		return nil, err
+	}
+	return p, shiftRoute(o.gateway, admin, "wiki")
+}

@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"reflect"
+
+	"yadokari/certs"
+	"yadokari/gateway/balance"
+	"yadokari/gateway/mirror"
+	"yadokari/gateway/upstream"
+)
+
+// build makes a table from a configuration, taking from the former table the backends that have not
+// changed and the records of the routes that are still there.
+func (g *Gateway) build(c *Config, former *table) (t *table, err error) {
+	t = &table{config: c, backends: map[string]*backend{}, sticky: newSticky(c.Sticky)}
+	if t.peers, err = parsePeers(c.TrustedPeers); err != nil {
+		return nil, err
+	}
+	if t.override, err = newOverride(c.Override); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			t.retire(former) // nothing begun for a table that is not used lives on
+		}
+	}()
+	if err := g.buildBackends(t, former); err != nil {
+		return nil, err
+	}
+	for _, config := range c.Routes {
+		t.routes = append(t.routes, g.buildRoute(t, config, former))
+	}
+	t.rest = g.buildRoute(t, Route{Name: restRoute, From: t.restBackend()}, former)
+	if t.rest.old == nil {
+		return nil, fmt.Errorf("gateway.backends: there is no backend %q for requests that no route matches", oldBackend)
+	}
+	return t, t.index()
+}
+
+// restBackend serves what no route matches: the old side, by name or because there is no other.
+func (t *table) restBackend() string {
+	if t.backends[oldBackend] == nil {
+		for _, r := range t.routes {
+			return r.config.From // Validate has seen that the routes match everything
+		}
+		for name := range t.backends {
+			return name
+		}
+	}
+	return oldBackend
+}
+
+// restRoute names, in logs and metrics, the requests that no route matches. No route can have it.
+const restRoute = "(unmatched)"
+
+func (g *Gateway) buildRoute(t *table, config Route, former *table) *route {
+	r := &route{name: config.Name, config: config, old: t.backends[config.From]}
+	if config.Shift != nil {
+		r.new = t.backends[config.To]
+		r.mirror = mirror.New(config.Mirror, r.sendCopy, g.logger.With("route", config.Name))
+	}
+	switch {
+	case former != nil && config.Name == restRoute:
+		r.record = former.rest.record
+	case former != nil && former.byName[config.Name] != nil:
+		r.record = former.byName[config.Name].record
+	default:
+		r.record = newRecord()
+	}
+	return r
+}
+
+func (g *Gateway) buildBackends(t *table, former *table) error {
+	drained, err := g.drains.load()
+	if err != nil {
+		g.logger.Error("drained servers are not known", "error", err)
+	}
+	for name, config := range t.config.Backends {
+		if former != nil {
+			if b := former.backends[name]; b != nil && reflect.DeepEqual(b.config, config) {
+				t.backends[name] = b
+				continue
+			}
+		}
+		b, err := g.openBackend(name, config, drained[name])
+		if err != nil {
+			return fmt.Errorf("backend %q: %w", name, err)
+		}
+		t.backends[name] = b
+	}
+	return nil
+}
+
+func (g *Gateway) openBackend(name string, config Backend, drained []string) (*backend, error) {
+	secure := &tls.Config{MinVersion: tls.VersionTLS12}
+	if config.Upstream.CA != "" {
+		authorities, err := certs.LoadPool(config.Upstream.CA)
+		if err != nil {
+			return nil, fmt.Errorf("ca: %w", err)
+		}
+		secure.RootCAs = authorities
+	}
+	b := &backend{name: name, config: config, transport: upstream.New(config.Upstream, secure)}
+	var err error
+	b.group, err = balance.New(config.Balance, balance.Options{Name: name, Logger: g.logger, Drained: drained},
+		func(a balance.Address) *upstream.Host { return b.transport.Open(a.URL, a.HostPort) })
+	if err != nil {
+		return nil, err
+	}
+	life, stop := context.WithCancel(g.life)
+	b.stop = stop
+	g.running.Go(func() { b.transport.Run(life) })
+	g.running.Go(func() { b.group.Run(life) })
+	return b, nil
+}
+
+// retire ends what the table has begun and its successor does not use; successor may be nil.
+func (t *table) retire(successor *table) {
+	for name, b := range t.backends {
+		if successor == nil || successor.backends[name] != b {
+			b.retire()
+		}
+	}
+	for _, r := range t.routes {
+		if r.mirror != nil {
+			r.mirror.Close()
+		}
+	}
+}
+
+// retire ends a backend: requests under way, of the former table, come to their end first.
+func (b *backend) retire() {
+	b.stop()
+	_ = b.group.Close() // idle connections: there is nothing to lose
+}

@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"yadokari/durable"
+	"yadokari/gateway/balance"
+)
+
+// drainFile keeps which servers are drained, so that a restart in the middle of a deployment does not
+// put a half-updated host back.
+type drainFile struct {
+	dir string
+	mu  sync.Mutex
+}
+
+func (d *drainFile) path() string { return filepath.Join(d.dir, "drained.json") }
+
+// load is the drained servers by backend. A damaged file must not keep the gateway from serving: its
+// error says that every server is in use.
+func (d *drainFile) load() (map[string][]string, error) {
+	text, err := os.ReadFile(d.path())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("drained servers: %w", err)
+	}
+	var drained map[string][]string
+	if err := json.Unmarshal(text, &drained); err != nil {
+		return nil, fmt.Errorf("drained servers: %s is damaged: %w (every server gets requests; drain again what must be out)", d.path(), err)
+	}
+	return drained, nil
+}
+
+func (d *drainFile) save(drained map[string][]string) error {
+	text, err := json.MarshalIndent(drained, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.dir, 0o750); err != nil {
+		return err
+	}
+	return durable.Replace(d.path(), append(text, '\n'), 0o640)
+}
+
+// Servers is the state of every server, by backend.
+func (g *Gateway) Servers() map[string][]balance.ServerStatus {
+	all := map[string][]balance.ServerStatus{}
+	for name, b := range g.table.Load().backends {
+		all[name] = b.group.Status()
+	}
+	return all
+}
+
+// Drain takes one server out: it gets no more requests; those under way end as usual. It stays out
+// over restarts until Undrain.
+func (g *Gateway) Drain(backend, server string) error {
+	return g.setDrain(backend, func(b *group) error { return b.Drain(server) })
+}
+
+// Undrain puts a drained server back, with slow start.
+func (g *Gateway) Undrain(backend, server string) error {
+	return g.setDrain(backend, func(b *group) error { return b.Undrain(server) })
+}
+
+// WaitIdle waits until the server has no request under way.
+func (g *Gateway) WaitIdle(ctx context.Context, backend, server string) error {
+	b, err := g.backendNamed(backend)
+	if err != nil {
+		return err
+	}
+	return b.group.Wait(ctx, server)
+}
+
+func (g *Gateway) setDrain(backend string, change func(*group) error) error {
+	b, err := g.backendNamed(backend)
+	if err != nil {
+		return err
+	}
+	g.drains.mu.Lock()
+	defer g.drains.mu.Unlock()
+	if err := change(b.group); err != nil {
+		return err
+	}
+	drained := map[string][]string{}
+	for name, b := range g.table.Load().backends {
+		if list := b.group.Drained(); len(list) > 0 {
+			drained[name] = list
+		}
+	}
+	if err := g.drains.save(drained); err != nil {
+		return fmt.Errorf("done, but not kept for a restart: %w", err)
+	}
+	return nil
+}
+
+// ErrNoBackend is the cause when a backend is named that the configuration does not have.
+var ErrNoBackend = errors.New("no such backend")
+
+func (g *Gateway) backendNamed(name string) (*backend, error) {
+	b := g.table.Load().backends[name]
+	if b == nil {
+		return nil, fmt.Errorf("%w: %q", ErrNoBackend, name)
+	}
+	return b, nil
+}

@@ -1,0 +1,238 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"yadokari/gateway/upstream"
+)
+
+// exchange is the life of one request: placed, sent, answered from the old side if the new one
+// fails and a replay is safe, delivered, counted.
+type exchange struct {
+	gateway *Gateway
+	table   *table
+	w       http.ResponseWriter
+	r       *http.Request
+	started time.Time
+
+	route    *route
+	origin   origin
+	placed   *placement
+	side     side // where the request was placed
+	forced   bool // by a tester; left out of the verdict
+	safety   safety
+	request  upstream.Request
+	body     clientBody
+	extra    []byte // the field lines that request.Extra holds
+	first    result // of the first attempt
+	served   result // of the attempt whose answer the user got
+	fellBack bool
+	capture  *capture // of the answer, for the mirror; nil: not wanted
+	status   int      // as the user saw it; 0: the connection was cut
+	bytes    int64    // of the response body, to the user
+}
+
+// result is how one attempt ended, for the log and the verdict.
+type result struct {
+	backend string
+	server  string
+	outcome upstream.Outcome
+	status  int
+	took    time.Duration
+}
+
+// failed reports whether the attempt counts against its side.
+func (r *result) failed() bool {
+	return (r.outcome != upstream.OK && r.outcome != upstream.Canceled) || r.status >= 500
+}
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+// serve answers one request.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+	x := exchanges.Get().(*exchange)
+	*x = exchange{gateway: g, table: g.table.Load(), w: w, r: r, started: time.Now(), extra: x.extra[:0]}
+	defer x.end()
+	x.place()
+	if !x.prepare() {
+		return
+	}
+	x.answer()
+}
+
+// place decides which side serves the request.
+func (x *exchange) place() {
+	x.route = x.table.find(x.r)
+	x.origin = x.table.peers.originOf(x.r)
+	x.safety = safetyOf(x.r.Method)
+	x.placed = x.route.placement.Load()
+	if x.route.new == nil {
+		return
+	}
+	switch name := x.table.override.backend(x.r); name {
+	case "":
+		key := x.table.sticky.key(x.r, x.origin.client)
+		x.side = x.placed.side(point(key), x.table.sticky.goesAhead(key))
+	case x.route.old.name:
+		x.forced = true
+	case x.route.new.name:
+		x.side, x.forced = newSide, true
+	}
+}
+
+// prepare turns the client's request into the one that is sent on. It answers and returns false
+// when the request cannot be sent.
+func (x *exchange) prepare() bool {
+	r := x.r
+	x.request = upstream.Request{
+		Method: r.Method, Target: target(r), Host: r.Host, Header: r.Header, Skip: x.skip,
+		Replayable: x.safety != unsafe, Interim: x.interim,
+	}
+	x.extra = x.origin.appendForwarded(x.extra, r, x.gateway.scheme)
+	x.request.Extra = x.extra
+	x.request.Upgrade = upgradeOf(r)
+	return x.takeBody()
+}
+
+// skip leaves out of the request what the gateway writes itself or what must not be believed.
+func (x *exchange) skip(name string) bool {
+	if x.table.override != nil && name == x.table.override.header {
+		return true
+	}
+	if x.origin.trusted {
+		return rewritten(name)
+	}
+	return claims(name)
+}
+
+// interim passes a 1xx response on.
+func (x *exchange) interim(status int, h http.Header) {
+	upstream.StripHopByHop(h)
+	header := x.w.Header()
+	for name, values := range h {
+		header[name] = values
+	}
+	x.w.WriteHeader(status)
+	clear(header)
+}
+
+// target is the request target in origin form, byte for byte as the client sent it.
+func target(r *http.Request) string {
+	if r.RequestURI != "" && r.RequestURI[0] == '/' || r.RequestURI == "*" {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
+}
+
+// answer sends the request, and once more to the old side when that is safe, and delivers.
+func (x *exchange) answer() {
+	ctx := x.r.Context()
+	if limit := x.table.config.Limits.RequestTime; limit > 0 && x.request.Upgrade == "" {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	guarded := x.side == newSide && !x.forced
+	if guarded && x.safety != unsafe && x.bodyAtHand() {
+		x.request.Response = min(x.table.config.Fallback.Timeout, x.route.new.config.Upstream.Response)
+	}
+	x.wantCapture()
+	again := x.attempt(ctx, x.route.backendOf(x.side), guarded)
+	x.first = x.served
+	if !again {
+		return
+	}
+	x.fellBack = true
+	x.route.fallbacks.Add(1)
+	x.request.Response = 0
+	x.attempt(ctx, x.route.old, false)
+}
+
+// attempt sends the request to one backend and delivers what comes back. It returns true, with
+// nothing delivered, when guarded and the old side may be asked instead.
+func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again bool) {
+	began := time.Now()
+	x.served = result{backend: b.name}
+	a := b.send(ctx, &x.request)
+	defer a.end()
+	if a.server != nil {
+		x.served.server = a.server.Address.ID
+	}
+	if a.failure != nil {
+		x.served.outcome, x.served.took = a.failure.Outcome, time.Since(began)
+		if guarded && x.safety.mayFollow(a.failure, x.bodyAtHand()) {
+			return true
+		}
+		x.refuse(a.failure)
+		return false
+	}
+	x.served.status = a.response.StatusCode
+	if guarded && x.safety.mayReplace(x.served.status, x.bodyAtHand()) {
+		x.served.took = time.Since(began)
+		return true
+	}
+	if a.response.StatusCode == http.StatusSwitchingProtocols {
+		x.served.took = time.Since(began)
+		x.upgrade(a.response)
+		return false
+	}
+	return x.deliver(a.response, began, guarded && x.safety != unsafe && x.bodyAtHand())
+}
+
+// refuse answers for a backend that did not.
+func (x *exchange) refuse(f *upstream.Failure) {
+	switch f.Outcome {
+	case upstream.Canceled:
+		x.status = statusClientGone
+		return
+	case upstream.Timeout:
+		x.fail(http.StatusGatewayTimeout)
+	default:
+		x.fail(http.StatusBadGateway)
+	}
+}
+
+// statusClientGone is what the log says of a request whose client went away, as NGINX does.
+const statusClientGone = 499
+
+// fail answers with a status of the gateway's own.
+func (x *exchange) fail(status int) {
+	x.status = status
+	x.gateway.refuse(x.w, status)
+}
+
+// end counts the request and writes it to the log.
+func (x *exchange) end() {
+	reason := recover() // a response that broke off is reported to the client by cutting its connection
+	x.body.done()
+	if x.route != nil {
+		x.count()
+		x.gateway.log.write(x)
+	}
+	x.gateway, x.table, x.w, x.r, x.route, x.placed, x.capture = nil, nil, nil, nil, nil, nil, nil
+	x.request, x.body = upstream.Request{}, clientBody{}
+	exchanges.Put(x)
+	if reason != nil {
+		panic(reason)
+	}
+}
+
+// count tells the verdict of the first attempt. A client that went away tells at least how long it
+// waited; an answer of the gateway's own tells nothing.
+func (x *exchange) count() {
+	if x.first.backend == "" {
+		x.first = x.served
+	}
+	if x.first.backend == "" || x.forced {
+		return
+	}
+	failed := x.first.failed()
+	x.route.sides[x.side].add(failed, x.first.took)
+	if x.side == newSide && x.first.outcome != upstream.Canceled {
+		x.route.streak.add(failed)
+	}
+	x.offerCopy()
+}

@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"yadokari/certs"
+)
+
+// Gateway is the data plane: an http.Handler for users' requests, and the shift.DataPlane that moves
+// them. Make it with New.
+type Gateway struct {
+	config Config // as it was at the start: what a reload cannot change is read from here
+	logger *slog.Logger
+	log    *accessLog
+	scheme string
+	tls    *tls.Config
+
+	table    atomic.Pointer[table]
+	inFlight atomic.Int64
+	refused  atomic.Uint64 // requests over limits.inFlight
+	rejected atomic.Uint64 // requests that the framing gate ended
+	stopping atomic.Bool
+	tunnels  sessions
+	drains   drainFile
+
+	mu      sync.Mutex // guards a reload against another, and front
+	life    context.Context
+	running sync.WaitGroup
+	front   *front
+}
+
+// New makes a gateway from a valid Config. life bounds the work behind it (name resolution, checks,
+// mirrored copies); Run serves.
+func New(life context.Context, c Config, logger *slog.Logger) (*Gateway, error) {
+	log, err := openAccessLog(c.AccessLog)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{config: c, logger: logger, log: log, scheme: "http", life: life, drains: drainFile{dir: c.State}}
+	if c.TLS != nil {
+		g.scheme = "https"
+		certificate, err := c.TLS.Open(logger)
+		if err != nil {
+			return nil, err
+		}
+		g.tls = certs.ServerConfig(certificate, nil)
+	}
+	t, err := g.build(&c, nil)
+	if err != nil {
+		return nil, err
+	}
+	g.table.Store(t)
+	return g, nil
+}
+
+// Reload takes over a new, valid configuration without touching a request under way. What belongs to
+// the sockets (listen, tls, limits of connections) needs a new process; such changes are reported in
+// the error's text and the rest is taken over. Any other error changes nothing.
+func (g *Gateway) Reload(c Config) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	old := g.table.Load()
+	t, err := g.build(&c, old)
+	if err != nil {
+		return err
+	}
+	g.table.Store(t)
+	old.retire(t)
+	if c.Listen != g.config.Listen || c.H2C != g.config.H2C || (c.TLS == nil) != (g.config.TLS == nil) {
+		return errors.New("listen, tls and h2c take effect with a new process; the rest has been taken over")
+	}
+	return g.log.reopen()
+}
+
+// ServeHTTP serves one request of a user.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer g.inFlight.Add(-1)
+	if g.inFlight.Add(1) > int64(g.table.Load().config.Limits.InFlight) {
+		g.refused.Add(1)
+		w.Header().Set("Retry-After", "1")
+		g.refuse(w, http.StatusServiceUnavailable)
+		return
+	}
+	g.serve(w, r)
+}
+
+// refuse answers with a status of the gateway's own and a short body that says who answered.
+func (g *Gateway) refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "%d %s (gateway)\n", status, http.StatusText(status)) // a user who is gone needs no answer
+}
+
+// leaving reports whether the gateway is about to stop, so that clients should connect anew.
+func (g *Gateway) leaving() bool { return g.stopping.Load() }
+
+// Ready is nil while the gateway should get requests.
+func (g *Gateway) Ready() error {
+	if g.stopping.Load() {
+		return errors.New("stopping")
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.front == nil {
+		return errors.New("not yet listening")
+	}
+	return nil
+}
+
+// Addr is the address users connect to; nil before Run listens.
+func (g *Gateway) Addr() net.Addr {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.front == nil {
+		return nil
+	}
+	return g.front.Listener.Addr()
+}
+
+// Close ends what New began, after Run has returned.
+func (g *Gateway) Close() {
+	g.table.Load().retire(nil)
+	g.running.Wait()
+	g.log.close()
+}
+
+// after waits, or less when ctx ends.
+func after(ctx context.Context, d time.Duration) {
+	wait := time.NewTimer(d)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wait.C:
+	}
+}

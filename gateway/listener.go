@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"yadokari/gateway/framing"
+)
+
+// front accepts users' connections: within a number, with the TLS handshake done, each behind the
+// framing gate, and none blocked in a write for longer than the idle time.
+type front struct {
+	net.Listener
+	options  framing.Options
+	tls      *tls.Config // nil: plain HTTP
+	patience time.Duration
+	stall    time.Duration
+	slots    chan struct{}
+	ready    chan net.Conn
+	failed   chan error
+	clock    atomic.Int64 // seconds since start, for connections that write
+
+	mu    sync.Mutex
+	conns map[*userConn]struct{}
+}
+
+func newFront(l net.Listener, limits *Limits, secure *tls.Config, options framing.Options) *front {
+	return &front{
+		Listener: l, options: options, tls: secure, patience: limits.HeaderTime, stall: limits.Idle,
+		slots: make(chan struct{}, limits.Connections), ready: make(chan net.Conn), failed: make(chan error, 1),
+		conns: map[*userConn]struct{}{},
+	}
+}
+
+// run accepts connections until the listener is closed, and cuts those that are stuck until ctx ends.
+func (f *front) run(ctx context.Context) {
+	go f.accept(ctx)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f.cutStuck(f.clock.Add(1))
+		}
+	}
+}
+
+func (f *front) accept(ctx context.Context) {
+	for {
+		f.slots <- struct{}{}
+		c, err := f.Listener.Accept()
+		if err != nil {
+			<-f.slots
+			f.failed <- err
+			return
+		}
+		go f.welcome(ctx, f.track(c))
+	}
+}
+
+// Accept returns the next connection whose handshake is done.
+func (f *front) Accept() (net.Conn, error) {
+	select {
+	case c := <-f.ready:
+		return c, nil
+	case err := <-f.failed:
+		f.failed <- err // net/http asks once more after some errors
+		return nil, err
+	}
+}
+
+func (f *front) welcome(ctx context.Context, c *userConn) {
+	made := f.secure(ctx, c)
+	if made == nil {
+		_ = c.Close() // a handshake that failed: the peer has been told by TLS, or is gone
+		return
+	}
+	select {
+	case f.ready <- made:
+	case <-ctx.Done():
+		_ = c.Close()
+	}
+}
+
+func (f *front) secure(ctx context.Context, c *userConn) net.Conn {
+	if f.tls == nil {
+		return framing.NewConn(c, f.options)
+	}
+	handshake, cancel := context.WithTimeout(ctx, f.patience)
+	defer cancel()
+	secured := tls.Server(c, f.tls)
+	if err := secured.HandshakeContext(handshake); err != nil {
+		return nil
+	}
+	if secured.ConnectionState().NegotiatedProtocol == "h2" {
+		return secured // net/http speaks HTTP/2 to a *tls.Conn only; its framing has no ambiguity to guard against
+	}
+	return framing.NewTLSConn(secured, f.options)
+}
+
+func (f *front) track(c net.Conn) *userConn {
+	u := &userConn{Conn: c, front: f}
+	f.mu.Lock()
+	f.conns[u] = struct{}{}
+	f.mu.Unlock()
+	return u
+}
+
+// cutStuck closes connections whose peer has not read for too long.
+func (f *front) cutStuck(now int64) {
+	oldest := now - int64(f.stall/time.Second)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.conns {
+		if since := c.writing.Load(); since != 0 && since < oldest {
+			_ = c.Conn.Close() // the write that is stuck returns the error
+		}
+	}
+}
+
+// open is the number of connections at this moment.
+func (f *front) open() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.conns)
+}
+
+// userConn is a user's connection that knows since when a write has been under way.
+type userConn struct {
+	net.Conn
+	front   *front
+	writing atomic.Int64 // in seconds of front.clock, from 1; 0: no write
+	once    sync.Once
+}
+
+// Write writes and lets the front see how long it takes.
+func (c *userConn) Write(p []byte) (int, error) {
+	c.writing.Store(c.front.clock.Load() + 1)
+	n, err := c.Conn.Write(p)
+	c.writing.Store(0)
+	return n, err
+}
+
+// CloseWrite ends the direction to the user.
+func (c *userConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Conn.Close()
+}
+
+// Close closes the connection and makes room for another.
+func (c *userConn) Close() error {
+	c.once.Do(func() {
+		c.front.mu.Lock()
+		delete(c.front.conns, c)
+		c.front.mu.Unlock()
+		<-c.front.slots
+	})
+	return c.Conn.Close()
+}

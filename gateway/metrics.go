@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics gives prometheus what the gateway counts. It reads the counters that requests keep anyway,
+// so that a request pays nothing for being measured.
+func (g *Gateway) Metrics() prometheus.Collector { return &metrics{gateway: g} }
+
+type metrics struct{ gateway *Gateway }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("yadokari_gateway_"+name, help, labels, nil)
+}
+
+// descriptions are the gateway's metrics; sides are old and new.
+type descriptions struct {
+	requests, failures, fallbacks, share, streak              *prometheus.Desc
+	inFlight, inFlightMost, connections, connectionsMost      *prometheus.Desc
+	refused, rejected, tunnels, logDropped                    *prometheus.Desc
+	serverInFlight, serverUp, mirrorCompared, mirrorDifferent *prometheus.Desc
+}
+
+func newDescriptions() descriptions {
+	return descriptions{
+		requests:        describe("requests_total", "First attempts, by route and side.", "route", "side"),
+		failures:        describe("failures_total", "First attempts that failed, whether or not the old side then answered.", "route", "side"),
+		fallbacks:       describe("fallbacks_total", "Requests that the old side answered after the new side failed.", "route"),
+		share:           describe("share_ratio", "Part of the route's users on the new side.", "route"),
+		streak:          describe("streak_requests", "First attempts on the new side that have failed one after the other up to now.", "route"),
+		inFlight:        describe("in_flight_requests", "Requests under way."),
+		inFlightMost:    describe("in_flight_limit_requests", "limits.inFlight: one more request is refused."),
+		connections:     describe("connections", "Connections of users."),
+		connectionsMost: describe("connections_limit", "limits.connections: more wait in the kernel's queue."),
+		refused:         describe("refused_requests_total", "Requests refused because of limits.inFlight."),
+		rejected:        describe("rejected_requests_total", "Requests ended because where they end was ambiguous or malformed."),
+		tunnels:         describe("upgraded_connections", "Upgraded connections (WebSocket) under way."),
+		logDropped:      describe("access_log_dropped_lines_total", "Access-log lines dropped because the log was stuck."),
+		serverInFlight:  describe("server_in_flight_requests", "Requests under way at a server.", "backend", "server"),
+		serverUp:        describe("server_available", "1 when the server gets requests: not drained, ejected or unhealthy.", "backend", "server"),
+		mirrorCompared:  describe("mirror_copied_total", "Copies of requests that the mirror has compared, by route.", "route"),
+		mirrorDifferent: describe("mirror_different_total", "Compared responses that differed after noise was taken out, by route.", "route"),
+	}
+}
+
+// Describe gives no descriptions: the set depends on the routes (an unchecked collector).
+func (m *metrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads every counter once.
+func (m *metrics) Collect(out chan<- prometheus.Metric) {
+	d := newDescriptions()
+	g := m.gateway
+	t := g.table.Load()
+	gauge := func(desc *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(desc *prometheus.Desc, v uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge(d.inFlight, float64(g.inFlight.Load()))
+	gauge(d.inFlightMost, float64(t.config.Limits.InFlight))
+	gauge(d.connections, float64(g.connections()))
+	gauge(d.connectionsMost, float64(t.config.Limits.Connections))
+	gauge(d.tunnels, float64(len(g.tunnels.now())))
+	counter(d.refused, g.refused.Load())
+	counter(d.rejected, g.rejected.Load())
+	counter(d.logDropped, g.log.dropped.Load())
+	for _, r := range append(t.routes[:len(t.routes):len(t.routes)], t.rest) {
+		collectRoute(d, r, gauge, counter)
+	}
+	for name, b := range t.backends {
+		for _, s := range b.group.Status() {
+			gauge(d.serverInFlight, float64(s.InFlight), name, s.ID)
+			up := 1.0
+			if s.Drained || s.Ejected || s.Leaving || s.Health == "unhealthy" {
+				up = 0
+			}
+			gauge(d.serverUp, up, name, s.ID)
+		}
+	}
+}
+
+func collectRoute(d descriptions, r *route,
+	gauge func(*prometheus.Desc, float64, ...string), counter func(*prometheus.Desc, uint64, ...string),
+) {
+	for s, name := range [...]string{"old", "new"} {
+		if t := &r.sides[s]; t.requests.Load() > 0 {
+			counter(d.requests, t.requests.Load(), r.name, name)
+			counter(d.failures, t.failures.Load(), r.name, name)
+		}
+	}
+	if r.new == nil {
+		return
+	}
+	counter(d.fallbacks, r.fallbacks.Load(), r.name)
+	gauge(d.share, float64(r.placement.Load().Share), r.name)
+	gauge(d.streak, float64(r.streak.current.Load()), r.name)
+}
+
+func (g *Gateway) connections() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.front == nil {
+		return 0
+	}
+	return g.front.open()
+}

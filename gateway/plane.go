@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"fmt"
+
+	"yadokari/judge"
+	"yadokari/shift"
+)
+
+var _ shift.DataPlane = (*Gateway)(nil)
+
+// Apply places the route's users. It needs no disk, no memory worth mentioning and no other machine.
+func (g *Gateway) Apply(name string, p shift.Placement) error {
+	r := g.table.Load().byName[name]
+	if r == nil {
+		return fmt.Errorf("route %q: the gateway has no such route", name)
+	}
+	if r.new == nil && p != (shift.Placement{}) {
+		return fmt.Errorf("route %q has no shift: its users stay on %s", name, r.old.name)
+	}
+	before := r.placement.Swap(newPlacement(p))
+	if before.Share > 0 && p.Share == 0 {
+		r.sessions.closeAfter(r.config.Shift.Linger)
+	}
+	return nil
+}
+
+// Collect adds what the route's sides have done since the last call.
+func (g *Gateway) Collect(name string, w *judge.Window) {
+	r := g.table.Load().byName[name]
+	if r == nil {
+		return
+	}
+	r.sides[oldSide].collect(&w.Old)
+	r.sides[newSide].collect(&w.New)
+	w.Streak = max(w.Streak, r.streak.collect())
+	fallbacks := r.fallbacks.Load()
+	w.Fallbacks += fallbacks - r.collected.fallbacks
+	r.collected.fallbacks = fallbacks
+	if r.mirror != nil {
+		r.mirror.Collect(&w.Mirror)
+	}
+}

@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"sync/atomic"
+	"time"
+
+	"yadokari/judge"
+)
+
+// tally counts what one side of one route did. Requests add, one collector takes away.
+type tally struct {
+	requests, failures atomic.Uint64                                // since start
+	latency            atomic.Pointer[[judge.Buckets]atomic.Uint32] // since the last collection; nil until the first request
+
+	collected struct{ requests, failures uint64 } // of the collector alone
+}
+
+// add counts one first attempt and how long it took.
+func (t *tally) add(failed bool, took time.Duration) {
+	if failed {
+		t.failures.Add(1)
+	} else {
+		t.buckets()[judge.Bucket(took)].Add(1)
+	}
+	t.requests.Add(1) // last, so that a collector never sees a request without its latency
+}
+
+// buckets makes the histogram at the first request: most of 10,000 routes see none on the new side.
+func (t *tally) buckets() *[judge.Buckets]atomic.Uint32 {
+	if b := t.latency.Load(); b != nil {
+		return b
+	}
+	t.latency.CompareAndSwap(nil, new([judge.Buckets]atomic.Uint32))
+	return t.latency.Load()
+}
+
+// collect adds what happened since the last call to into.
+func (t *tally) collect(into *judge.Tally) {
+	requests, failures := t.requests.Load(), t.failures.Load()
+	if requests == t.collected.requests && failures == t.collected.failures {
+		return
+	}
+	into.Requests += requests - t.collected.requests
+	into.Failures += min(failures-t.collected.failures, requests-t.collected.requests)
+	t.collected.requests, t.collected.failures = requests, failures
+	if b := t.latency.Load(); b != nil {
+		for i := range b {
+			if b[i].Load() != 0 {
+				into.Latency.Add(i, uint64(b[i].Swap(0)))
+			}
+		}
+	}
+}
+
+// streak is the run of first attempts on the new side that fail one after the other.
+type streak struct{ current, longest atomic.Uint64 }
+
+func (s *streak) add(failed bool) {
+	if !failed {
+		if s.current.Load() != 0 {
+			s.current.Store(0)
+		}
+		return
+	}
+	run := s.current.Add(1)
+	for longest := s.longest.Load(); run > longest && !s.longest.CompareAndSwap(longest, run); {
+		longest = s.longest.Load()
+	}
+}
+
+// collect is the longest run since the last call, one that goes on included.
+func (s *streak) collect() uint64 { return max(s.longest.Swap(0), s.current.Load()) }
