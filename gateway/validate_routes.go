@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"net/http"
-	"strings"
 
 	"yadokari/setting"
 )
@@ -62,64 +60,4 @@ func (r *Route) validateSides(p *problems, backends map[string]Backend) {
 	_, known = backends[r.To]
 	p.check(known, "to", fmt.Sprintf("no backend is named %q", r.To), nearestOf(r.To, backends))
 	p.check(r.From != r.To, "to", fmt.Sprintf("the route moves from %q to itself", r.To), "name the new side")
-}
-
-// patterns are the patterns of all routes, registered one by one as the gateway will.
-type patterns struct {
-	mux    *http.ServeMux
-	routes map[string]string // pattern to its route's name
-	order  []string
-	search int // how many comparisons may still be made to name the other of two that conflict
-}
-
-func newPatterns() *patterns {
-	return &patterns{mux: http.NewServeMux(), routes: map[string]string{}, search: 200_000}
-}
-
-// add registers a pattern and says what is wrong with it and what to do, or "".
-func (s *patterns) add(pattern, route string) (what, remedy string) {
-	if owner, twice := s.routes[pattern]; twice {
-		return fmt.Sprintf("%q is a pattern of route %q already", pattern, owner), "leave one of them out"
-	}
-	if method, _, ok := strings.Cut(pattern, " "); ok && method != strings.ToUpper(method) {
-		return fmt.Sprintf("%q begins with a method in small letters, which no request has", pattern), "write " + strings.ToUpper(method)
-	}
-	if registers(http.NewServeMux(), pattern) != nil {
-		return fmt.Sprintf("%q is not a pattern", pattern), `write "[METHOD ][HOST]/PATH", as in "GET /wiki/" or "/wiki/{page}"`
-	}
-	if registers(s.mux, pattern) != nil {
-		return fmt.Sprintf("%q conflicts with %s: both match some requests, and neither is the more specific", pattern, s.rival(pattern)),
-			"make one of them more specific, or leave it out"
-	}
-	s.routes[pattern] = route
-	s.order = append(s.order, pattern)
-	return "", ""
-}
-
-// rival names the pattern that the given one conflicts with.
-func (s *patterns) rival(pattern string) string {
-	for _, other := range s.order {
-		if s.search--; s.search < 0 {
-			break
-		}
-		pair := http.NewServeMux()
-		if registers(pair, other) == nil && registers(pair, pattern) != nil {
-			return fmt.Sprintf("%q of route %q", other, s.routes[other])
-		}
-	}
-	return "an earlier pattern"
-}
-
-// matchesAll says whether a pattern catches every request that no other one does.
-func (s *patterns) matchesAll() bool {
-	_, root := s.routes["/"]
-	_, rest := s.routes["/{rest...}"]
-	return root || rest
-}
-
-// registers returns the reason for which mux refuses the pattern: it tells by a panic.
-func registers(mux *http.ServeMux, pattern string) (reason any) {
-	defer func() { reason = recover() }()
-	mux.Handle(pattern, http.NotFoundHandler())
-	return nil
 }

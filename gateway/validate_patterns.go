@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// patterns are the patterns of all routes, registered one by one as the gateway will.
+//
+// A ServeMux compares a new pattern with every one that ends in a slash, which takes many seconds for
+// ten thousand routes. Two patterns whose first segments are different literals can neither conflict
+// nor match the same request, so they are spread over several ServeMuxes by that segment. The few whose
+// first segment is a wildcard are in all of them.
+type patterns struct {
+	seed   maphash.Seed
+	shards []*http.ServeMux
+	wild   []string
+	routes map[string]string // pattern to its route's name
+	order  []string
+	search int // how many comparisons may still be made to name the other of two that conflict
+}
+
+const (
+	patternShards = 256
+	// maxWild is how many patterns may be in every shard before one shard for all is faster.
+	maxWild = 32
+	// maxSearch bounds the search for the names of those that conflict to a fraction of a second.
+	maxSearch = 100_000
+)
+
+func newPatterns() *patterns {
+	s := &patterns{seed: maphash.MakeSeed(), routes: map[string]string{}, search: maxSearch}
+	s.shards = make([]*http.ServeMux, patternShards)
+	for i := range s.shards {
+		s.shards[i] = http.NewServeMux()
+	}
+	return s
+}
+
+// add registers a pattern and says what is wrong with it and what to do, or "".
+func (s *patterns) add(pattern, route string) (what, remedy string) {
+	if owner, twice := s.routes[pattern]; twice {
+		return fmt.Sprintf("%q is a pattern of route %q already", pattern, owner), "leave one of them out"
+	}
+	if method, _, ok := strings.Cut(pattern, " "); ok && method != strings.ToUpper(method) {
+		return fmt.Sprintf("%q begins with a method in small letters, which no request has", pattern), "write " + strings.ToUpper(method)
+	}
+	if registers(http.NewServeMux(), pattern) != nil {
+		return fmt.Sprintf("%q is not a pattern", pattern), `write "[METHOD ][HOST]/PATH", as in "GET /wiki/" or "/wiki/{page}"`
+	}
+	if !s.register(pattern) {
+		what = fmt.Sprintf("%q conflicts with %s: both match some requests, and neither is the more specific", pattern, s.rival(pattern))
+		remedy = "make one of them more specific, or leave it out"
+	}
+	s.routes[pattern] = route
+	s.order = append(s.order, pattern)
+	return what, remedy
+}
+
+// register returns false when the pattern conflicts with one registered before.
+func (s *patterns) register(pattern string) bool {
+	segment, literal := firstSegment(pattern)
+	if literal {
+		return registers(s.shard(segment), pattern) == nil
+	}
+	if s.wild = append(s.wild, pattern); len(s.wild) > maxWild && len(s.shards) > 1 {
+		s.join()
+	}
+	for _, shard := range s.shards {
+		if registers(shard, pattern) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *patterns) shard(segment string) *http.ServeMux {
+	return s.shards[maphash.String(s.seed, segment)%uint64(len(s.shards))]
+}
+
+// join puts all patterns into one shard.
+func (s *patterns) join() {
+	one := http.NewServeMux()
+	for _, pattern := range s.order {
+		registers(one, pattern) // what conflicts has been reported
+	}
+	s.shards = []*http.ServeMux{one}
+}
+
+// rival names the pattern that the given one conflicts with.
+func (s *patterns) rival(pattern string) string {
+	segment, literal := firstSegment(pattern)
+	for _, other := range s.order {
+		if first, also := firstSegment(other); literal && also && first != segment {
+			continue
+		}
+		if s.search--; s.search < 0 {
+			break
+		}
+		pair := http.NewServeMux()
+		if registers(pair, other) == nil && registers(pair, pattern) != nil {
+			return fmt.Sprintf("%q of route %q", other, s.routes[other])
+		}
+	}
+	return "an earlier pattern"
+}
+
+// matchesAll says whether a pattern catches every request that no other one does.
+func (s *patterns) matchesAll() bool {
+	_, root := s.routes["/"]
+	_, rest := s.routes["/{rest...}"]
+	return root || rest
+}
+
+// firstSegment returns the first segment of a pattern's path as a ServeMux compares it, and whether it
+// is a literal: "/{page}" and "/" match any.
+func firstSegment(pattern string) (segment string, literal bool) {
+	_, path, _ := strings.Cut(pattern, "/") // a method and a host hold none
+	segment, _, _ = strings.Cut(path, "/")
+	if unescaped, err := url.PathUnescape(segment); err == nil {
+		segment = unescaped
+	}
+	return segment, segment != "" && !strings.HasPrefix(segment, "{")
+}
+
+// registers returns the reason for which mux refuses the pattern: it tells by a panic.
+func registers(mux *http.ServeMux, pattern string) (reason any) {
+	defer func() { reason = recover() }()
+	mux.Handle(pattern, http.NotFoundHandler())
+	return nil
+}
