@@ -1,8 +1,8 @@
 package gateway
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -17,6 +17,9 @@ const (
 	logQueue  = 64                     // buffers that may wait for a slow disk or pipe: 4 MiB
 )
 
+// logTime is RFC 3339 with milliseconds.
+const logTime = "2006-01-02T15:04:05.000Z07:00"
+
 // accessLog writes one JSON line a request. Requests never wait for it: lines gather in a buffer that
 // a goroutine of its own writes out, and when that is stuck, lines are dropped and counted.
 type accessLog struct {
@@ -29,7 +32,6 @@ type accessLog struct {
 	full    chan []byte
 	free    chan []byte
 	dropped atomic.Uint64
-	written atomic.Uint64
 	done    chan struct{}
 }
 
@@ -70,7 +72,7 @@ func (l *accessLog) write(x *exchange) {
 		return
 	}
 	e := l.logger.Log().
-		Time("time", x.started).
+		Str("time", x.started.UTC().Format(logTime)).
 		Str("route", x.route.name).
 		Str("side", x.served.backend).
 		Str("server", x.served.server).
@@ -126,11 +128,7 @@ func (l *accessLog) hand() {
 			l.buffer = make([]byte, 0, logBuffer)
 		}
 	default:
-		for _, b := range l.buffer {
-			if b == '\n' {
-				l.dropped.Add(1)
-			}
-		}
+		l.dropped.Add(lines(l.buffer))
 	}
 	l.buffer = l.buffer[:0]
 }
@@ -158,20 +156,16 @@ func (l *accessLog) run() {
 }
 
 func (l *accessLog) put(b []byte) {
-	if _, err := l.out.Load().Write(b); err != nil && l.path != "" {
-		if l.reopen() == nil {
-			_, err = io.Writer(l.out.Load()).Write(b)
-		}
-		if err != nil {
-			l.dropped.Add(1)
-		}
+	if n, err := l.out.Load().Write(b); err != nil {
+		l.dropped.Add(lines(b[n:])) // a full disk: users come first
 	}
-	l.written.Add(1)
 	select {
 	case l.free <- b[:0]:
 	default:
 	}
 }
+
+func lines(b []byte) uint64 { return uint64(bytes.Count(b, []byte{'\n'})) }
 
 // close writes out what is left.
 func (l *accessLog) close() {

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"yadokari/durable"
@@ -76,7 +79,10 @@ func (g *Gateway) WaitIdle(ctx context.Context, backend, server string) error {
 	if err != nil {
 		return err
 	}
-	return b.group.Wait(ctx, server)
+	if err := b.group.Wait(ctx, server); err != nil && ctx.Err() == nil {
+		return &UnknownError{err}
+	}
+	return ctx.Err()
 }
 
 func (g *Gateway) setDrain(backend string, change func(*group) error) error {
@@ -87,7 +93,7 @@ func (g *Gateway) setDrain(backend string, change func(*group) error) error {
 	g.drains.mu.Lock()
 	defer g.drains.mu.Unlock()
 	if err := change(b.group); err != nil {
-		return err
+		return &UnknownError{err}
 	}
 	drained := map[string][]string{}
 	for name, b := range g.table.Load().backends {
@@ -101,13 +107,17 @@ func (g *Gateway) setDrain(backend string, change func(*group) error) error {
 	return nil
 }
 
-// ErrNoBackend is the cause when a backend is named that the configuration does not have.
-var ErrNoBackend = errors.New("no such backend")
+// UnknownError is returned when a backend, server or route is named that is not there.
+type UnknownError struct{ err error }
+
+// Error names what is not there and what is.
+func (e *UnknownError) Error() string { return e.err.Error() }
 
 func (g *Gateway) backendNamed(name string) (*backend, error) {
-	b := g.table.Load().backends[name]
-	if b == nil {
-		return nil, fmt.Errorf("%w: %q", ErrNoBackend, name)
+	backends := g.table.Load().backends
+	if b := backends[name]; b != nil {
+		return b, nil
 	}
-	return b, nil
+	known := slices.Sorted(maps.Keys(backends))
+	return nil, &UnknownError{fmt.Errorf("there is no backend %q, only %s", name, strings.Join(known, ", "))}
 }

@@ -62,9 +62,12 @@ func New(life context.Context, c Config, logger *slog.Logger) (*Gateway, error) 
 	return g, nil
 }
 
+// ErrNeedsRestart says that a new configuration was taken over but for what belongs to the socket.
+var ErrNeedsRestart = errors.New("listen, tls and h2c take effect with a new process; the rest has been taken over")
+
 // Reload takes over a new, valid configuration without touching a request under way. What belongs to
-// the sockets (listen, tls, limits of connections) needs a new process; such changes are reported in
-// the error's text and the rest is taken over. Any other error changes nothing.
+// the socket (listen, tls, h2c, limits.connections) needs a new process; the rest is taken over and
+// ErrNeedsRestart returned. Any other error changes nothing.
 func (g *Gateway) Reload(c Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -75,10 +78,11 @@ func (g *Gateway) Reload(c Config) error {
 	}
 	g.table.Store(t)
 	old.retire(t)
+	reopened := g.log.reopen()
 	if c.Listen != g.config.Listen || c.H2C != g.config.H2C || (c.TLS == nil) != (g.config.TLS == nil) {
-		return errors.New("listen, tls and h2c take effect with a new process; the rest has been taken over")
+		return ErrNeedsRestart
 	}
-	return g.log.reopen()
+	return reopened
 }
 
 // ServeHTTP serves one request of a user.

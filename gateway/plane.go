@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 
+	"yadokari/gateway/mirror"
 	"yadokari/judge"
 	"yadokari/shift"
 )
@@ -40,4 +41,26 @@ func (g *Gateway) Collect(name string, w *judge.Window) {
 	if r.mirror != nil {
 		r.mirror.Collect(&w.Mirror)
 	}
+}
+
+// Differences are what the mirror of a route has found.
+type Differences struct {
+	Route    string           `json:"route"`
+	Counts   mirror.Stats     `json:"counts"`
+	Examples []mirror.Example `json:"examples"`
+}
+
+// Differences gives what the mirror of the named route has found since the gateway began or the
+// configuration was read.
+func (g *Gateway) Differences(name string) (Differences, error) {
+	r := g.table.Load().byName[name]
+	if r == nil {
+		return Differences{}, &UnknownError{fmt.Errorf("there is no route %q", name)}
+	}
+	found := Differences{Route: name, Examples: []mirror.Example{}}
+	if r.mirror != nil {
+		found.Counts = r.mirror.Stats()
+		found.Examples = append(found.Examples, r.mirror.Examples()...)
+	}
+	return found, nil
 }

@@ -48,10 +48,14 @@ func (s *patterns) add(pattern, route string) (what, remedy string) {
 	if method, _, ok := strings.Cut(pattern, " "); ok && method != strings.ToUpper(method) {
 		return fmt.Sprintf("%q begins with a method in small letters, which no request has", pattern), "write " + strings.ToUpper(method)
 	}
-	if registers(http.NewServeMux(), pattern) != nil {
-		return fmt.Sprintf("%q is not a pattern", pattern), `write "[METHOD ][HOST]/PATH", as in "GET /wiki/" or "/wiki/{page}"`
+	_, literal := firstSegment(pattern)
+	if !literal && !isPattern(pattern) { // those are few; the others are looked at when they fail
+		return notAPattern(pattern)
 	}
 	if !s.register(pattern) {
+		if literal && !isPattern(pattern) {
+			return notAPattern(pattern)
+		}
 		what = fmt.Sprintf("%q conflicts with %s: both match some requests, and neither is the more specific", pattern, s.rival(pattern))
 		remedy = "make one of them more specific, or leave it out"
 	}
@@ -60,7 +64,13 @@ func (s *patterns) add(pattern, route string) (what, remedy string) {
 	return what, remedy
 }
 
-// register returns false when the pattern conflicts with one registered before.
+func notAPattern(pattern string) (what, remedy string) {
+	return fmt.Sprintf("%q is not a pattern", pattern), `write "[METHOD ][HOST]/PATH", as in "GET /wiki/" or "/wiki/{page}"`
+}
+
+func isPattern(pattern string) bool { return registers(http.NewServeMux(), pattern) == nil }
+
+// register returns false when the pattern conflicts with one registered before, or is none.
 func (s *patterns) register(pattern string) bool {
 	segment, literal := firstSegment(pattern)
 	if literal {

@@ -22,6 +22,9 @@ import (
 //  2. A line in verbs below. A verb with verbs of its own (shift start) is made by group.
 func verbs(env *environment) []*cobra.Command {
 	return []*cobra.Command{
+		newGatewayCommand(env),
+		newShiftCommand(env),
+		newBackendCommand(env),
 		newCheckCommand(env),
 		newSchemaCommand(env),
 		newVersionCommand(env),

@@ -7,12 +7,13 @@ import "time"
 // Config is the part of a backend's settings that says which servers there are and who gets a request.
 type Config struct {
 	// Servers are base URLs, http://host:port or https://host:port, without a path. A name stands for
-	// every address it resolves to, and is resolved again every Resolve.
+	// every address it resolves to (its IPv4 addresses where it has any), and is resolved again every
+	// Resolve. Without a port the scheme's own is used.
 	Servers []string `yaml:"servers" required:"true"`
-	// Resolve is how often names are looked up again.
+	// Resolve is how often names are looked up again; 0s: only at the start.
 	Resolve time.Duration `yaml:"resolve" default:"5s"`
 	// SlowStart is the time over which a server that is new, or back, grows to its full part of the
-	// requests.
+	// requests; 0s: at once.
 	SlowStart time.Duration `yaml:"slowStart" default:"10s"`
 	// Health asks each server actively; without it only requests tell (passive checks).
 	Health *Health `yaml:"health"`

@@ -1,0 +1,234 @@
+// Package service puts the parts of yadokari together into running processes.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"yadokari/admin"
+	"yadokari/api"
+	"yadokari/config"
+	"yadokari/gateway"
+	"yadokari/shift"
+)
+
+// Options are what a process needs beside its file.
+type Options struct {
+	// Load reads the file; it is called again on SIGHUP.
+	Load func() (*config.File, error)
+	// Version is shown by the API.
+	Version string
+	Logger  *slog.Logger
+}
+
+// errNoSection is the error of a file that has no gateway.
+var errNoSection = errors.New("the file has no section gateway (see yadokari.example.yaml)")
+
+// RunGateway runs a gateway until ctx ends: the data plane, its control loop, and the admin port. A
+// SIGHUP reads the file again; a signal after ctx has ended hurries the stop.
+func RunGateway(ctx context.Context, o Options) error {
+	file, err := o.Load()
+	if err != nil {
+		return err
+	}
+	if file.Config.Gateway == nil {
+		return errNoSection
+	}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	p, err := newGatewayProcess(life, o, file)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	return p.run(ctx, life, end)
+}
+
+// gatewayProcess is a gateway with all that belongs to it.
+type gatewayProcess struct {
+	options    Options
+	file       atomic.Pointer[config.File] // a reload puts another in its place
+	started    time.Time
+	plane      *gateway.Gateway
+	store      *shift.FileStore
+	controller *shift.Controller
+	admin      *admin.Server
+}
+
+func newGatewayProcess(life context.Context, o Options, file *config.File) (p *gatewayProcess, err error) {
+	c := file.Config.Gateway
+	p = &gatewayProcess{options: o, started: time.Now()}
+	p.file.Store(file)
+	if p.plane, err = gateway.New(life, *c, o.Logger); err != nil {
+		return nil, err
+	}
+	if p.store, err = shift.OpenFileStore(c.State); err != nil {
+		p.plane.Close()
+		return nil, err
+	}
+	p.controller, err = shift.New(shift.Options{
+		Routes: routes(c), Plane: p.plane, Store: p.store, Ledger: shift.OpenFileLedger(c.State, o.Logger),
+		Cluster: file.Cluster, Logger: o.Logger,
+	})
+	if err == nil {
+		err = p.openAdmin()
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *gatewayProcess) openAdmin() (err error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(p.plane.Metrics())
+	p.admin, err = admin.New(p.file.Load().Config.Gateway.Admin, admin.Options{
+		Logger: p.options.Logger, Registry: registry, Ready: p.plane.Ready,
+	})
+	if err != nil {
+		return err
+	}
+	(&api.API{Controller: p.controller, Plane: p.plane, About: p.about}).Register(p.admin)
+	return nil
+}
+
+// routes are the gateway's routes as the control loop needs them.
+func routes(c *gateway.Config) []shift.RouteConfig {
+	list := make([]shift.RouteConfig, len(c.Routes))
+	for i, r := range c.Routes {
+		list[i] = shift.RouteConfig{Name: r.Name, From: r.From, To: r.To, Config: r.Shift}
+	}
+	return list
+}
+
+func (p *gatewayProcess) about() api.About {
+	file := p.file.Load()
+	a := api.About{
+		App: file.Config.App, Cluster: file.Cluster, Version: p.options.Version, Started: p.started,
+		Routes: map[string][]string{},
+	}
+	for _, r := range file.Config.Gateway.Routes {
+		a.Routes[r.Name] = r.Match
+	}
+	return a
+}
+
+// run works until ctx ends and everything has stopped, in order: users' requests, the control loop,
+// and last the admin port, so that the stop can be watched.
+func (p *gatewayProcess) run(ctx, life context.Context, end context.CancelFunc) error {
+	hurry, cancel := context.WithCancel(life)
+	defer cancel()
+	failed := make(chan error, 3)
+	loop, stopLoop := context.WithCancel(life)
+	defer stopLoop()
+	looped := make(chan struct{})
+	go func() {
+		defer close(looped)
+		if err := p.controller.Run(loop); err != nil {
+			failed <- fmt.Errorf("control loop: %w", err)
+		}
+	}()
+	administered := make(chan struct{})
+	go func() {
+		defer close(administered)
+		if err := p.admin.Serve(life, nil); err != nil {
+			failed <- fmt.Errorf("admin port: %w", err)
+		}
+	}()
+	served := make(chan error, 1)
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	go func() { served <- p.plane.Run(serving, hurry) }()
+	go p.announce(serving)
+
+	err := p.attend(ctx, failed, served, cancel)
+	stopServing()
+	if err == nil {
+		err = <-served
+	}
+	stopLoop()
+	<-looped
+	end()
+	<-administered
+	return err
+}
+
+// attend waits for the end of ctx, or of a part, and reads the file again on SIGHUP meanwhile.
+func (p *gatewayProcess) attend(ctx context.Context, failed, served chan error, hurry context.CancelFunc) error {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	for {
+		select {
+		case <-again:
+			p.reload()
+		case err := <-failed:
+			return err
+		case err := <-served:
+			served <- nil
+			return err
+		case <-ctx.Done():
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) // without systemd nobody listens
+			impatient := make(chan os.Signal, 1)
+			signal.Notify(impatient, os.Interrupt, syscall.SIGTERM)
+			go func() {
+				<-impatient
+				hurry()
+			}()
+			return nil
+		}
+	}
+}
+
+// announce tells systemd, if it started us, that requests are served.
+func (p *gatewayProcess) announce(ctx context.Context) {
+	for p.plane.Ready() != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // without systemd nobody listens
+}
+
+// reload takes over the file as it is now. A file that is not valid changes nothing.
+func (p *gatewayProcess) reload() {
+	log := p.options.Logger
+	file, err := p.options.Load()
+	if err == nil && file.Config.Gateway == nil {
+		err = errNoSection
+	}
+	if err != nil {
+		log.Error("reload: nothing has changed", "error", err)
+		return
+	}
+	if err := p.plane.Reload(*file.Config.Gateway); err != nil {
+		log.Error("reload", "error", err)
+		if !errors.Is(err, gateway.ErrNeedsRestart) {
+			return
+		}
+	}
+	if err := p.controller.Reload(routes(file.Config.Gateway)); err != nil {
+		log.Error("reload: the control loop keeps its routes", "error", err)
+		return
+	}
+	p.file.Store(file)
+	log.Info("reloaded", "file", file.Path)
+}
+
+func (p *gatewayProcess) close() {
+	_ = p.store.Close() // gives the lock up; the process ends
+	p.plane.Close()
+}
