@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -122,7 +123,8 @@ func badBody(err error) error {
 		return known
 	case errors.As(err, &large):
 		return refusal{http.StatusRequestEntityTooLarge, "the body is too large"}
-	case errors.As(err, &syntax), errors.As(err, &kind), strings.HasPrefix(err.Error(), "json: unknown field"),
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.As(err, &syntax), errors.As(err, &kind), strings.HasPrefix(err.Error(), "json: unknown field"),
 		strings.HasPrefix(err.Error(), "multipart: "):
 		return refusal{http.StatusBadRequest, "the body cannot be read: " + err.Error()}
 	}

@@ -49,7 +49,7 @@ type view struct {
 	begun             time.Time
 }
 
-// Took is how long the page took so far: the one thing in a page that differs each time.
+// Took is how long the page has been in the making: the one thing in a page that differs each time.
 func (v view) Took() time.Duration { return time.Since(v.begun).Round(10 * time.Microsecond) }
 
 func (s *Server) render(w http.ResponseWriter, r *http.Request, page, title string, content any) {
