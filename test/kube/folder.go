@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,8 +31,8 @@ func (f *folder) file(name ...string) string {
 	return filepath.Join(append([]string{f.path}, name...)...)
 }
 
-// base returns the folder of all clusters, made if missing. It must be root's own: everything
-// below it is trusted.
+// base returns the folder of all clusters, made if missing. It must be root's own: everything below
+// it is trusted.
 func base() (string, error) {
 	path := filepath.Join(os.TempDir(), clusters)
 	if err := os.Mkdir(path, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -44,7 +45,26 @@ func base() (string, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Uid != 0 || st.Mode&0o022 != 0 {
 		return "", fmt.Errorf("%s must be a folder that only root can write to", path)
 	}
-	return filepath.EvalSymlinks(path)
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	return path, usable(path)
+}
+
+// usable refuses a folder that the cluster's own mounts would hide from it, and one whose name is too
+// long for the sockets in it.
+func usable(path string) error {
+	for _, hidden := range []string{"/proc", "/run", "/var/lib", "/var/log"} {
+		if strings.HasPrefix(path, hidden+"/") {
+			return fmt.Errorf("%s is below %s, where the cluster has a folder of its own; set TMPDIR to another", path, hidden)
+		}
+	}
+	// A socket's path has at most 107 bytes (unix(7)); a cluster's folder and its socket take up to 45.
+	if len(path) > 60 {
+		return fmt.Errorf("%s is too long for the paths of sockets below it; set TMPDIR to another", path)
+	}
+	return nil
 }
 
 // makeFolder makes the folder of a new cluster, owned by this process.

@@ -6,8 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
-	watchtools "k8s.io/client-go/tools/watch"
 )
 
 // Namespace creates a namespace and waits until pods can be created in it.
@@ -18,8 +16,7 @@ func (c *Cluster) Namespace(ctx context.Context, name string) error {
 	}
 	// A pod is refused until its namespace has the service account "default".
 	accounts := c.Client.CoreV1().ServiceAccounts(name)
-	_, err := watchtools.UntilWithSync(ctx, listWatch("default", accounts.List, accounts.Watch), &corev1.ServiceAccount{}, nil,
-		func(e watch.Event) (bool, error) { return e.Type == watch.Added || e.Type == watch.Modified, nil })
+	err := follow(ctx, accounts, "default", func(a *corev1.ServiceAccount) (bool, error) { return a != nil, nil })
 	if err != nil {
 		return fmt.Errorf("namespace %s: its service account: %w", name, err)
 	}

@@ -63,9 +63,8 @@ func TestDeadOwner(t *testing.T) {
 	var f folder
 	for lines := bufio.NewScanner(out); f.path == "" && lines.Scan(); {
 		t.Log(lines.Text())
-		f.path, _ = strings.CutPrefix(lines.Text(), "folder: ")
-		if !strings.HasPrefix(lines.Text(), "folder: ") {
-			f.path = ""
+		if path, found := strings.CutPrefix(lines.Text(), "folder: "); found {
+			f.path = path
 		}
 	}
 	if f.path == "" {
@@ -141,6 +140,21 @@ func TestLeftovers(t *testing.T) {
 		t.Error(err)
 	}
 	checkNothingLeft(t, living)
+}
+
+func TestUsable(t *testing.T) {
+	for path, want := range map[string]string{
+		"/tmp/yadokari-kube":                 "",
+		"/var/tmp/yadokari-kube":             "",
+		"/run/user/0/yadokari-kube":          "below /run",
+		"/var/lib/tests/yadokari-kube":       "below /var/lib",
+		"/tmp/" + strings.Repeat("long", 20): "too long",
+	} {
+		err := usable(path)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
 }
 
 func TestLacksCapabilities(t *testing.T) {

@@ -7,63 +7,24 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/tools/cache"
-	watchtools "k8s.io/client-go/tools/watch"
 )
 
-// WaitPod watches a pod until done says so, and returns the pod as it then was. A pod that is deleted,
-// or was never there, is given to done as nil. An error of done ends the wait. When ctx ends first, the
+// WaitPod watches a pod until done says so, and returns the pod as it then was. A pod that does not
+// exist, yet or any more, is given to done as nil. An error of done ends the wait. When ctx ends first, the
 // error says how the pod was last seen and what happened to it.
 func (c *Cluster) WaitPod(ctx context.Context, namespace, name string, done func(*corev1.Pod) (bool, error)) (*corev1.Pod, error) {
 	pods := c.Client.CoreV1().Pods(namespace)
 	var last *corev1.Pod
-	check := func(pod *corev1.Pod) (bool, error) {
+	err := follow(ctx, pods, name, func(pod *corev1.Pod) (bool, error) {
 		last = pod
 		return done(pod)
-	}
-	_, err := watchtools.UntilWithSync(ctx, listWatch(name, pods.List, pods.Watch), &corev1.Pod{},
-		func(store cache.Store) (bool, error) {
-			if _, exists, err := store.GetByKey(namespace + "/" + name); err != nil || exists {
-				return false, err // its event follows
-			}
-			return check(nil)
-		},
-		func(e watch.Event) (bool, error) {
-			if e.Type == watch.Deleted {
-				return check(nil)
-			}
-			pod, ok := e.Object.(*corev1.Pod)
-			if !ok {
-				return false, apierrors.FromObject(e.Object)
-			}
-			return check(pod)
-		})
+	})
 	if err != nil {
 		return last, fmt.Errorf("wait for pod %s/%s: %w (%s)%s", namespace, name, err, PodState(last), c.events(namespace, name))
 	}
 	return last, nil
-}
-
-// listWatch lists and watches the one object of a name.
-func listWatch[L runtime.Object](name string,
-	list func(context.Context, metav1.ListOptions) (L, error),
-	watching func(context.Context, metav1.ListOptions) (watch.Interface, error)) *cache.ListWatch {
-	only := fields.OneTermEqualSelector("metadata.name", name).String()
-	return &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = only
-			return list(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = only
-			return watching(ctx, o)
-		},
-	}
 }
 
 // WaitReady waits until every named pod is Ready.
@@ -104,20 +65,18 @@ func (c *Cluster) WaitDeleted(ctx context.Context, namespace string, pods ...str
 func (c *Cluster) WaitDeployment(ctx context.Context, namespace, name string) error {
 	deployments := c.Client.AppsV1().Deployments(namespace)
 	var last appsv1.DeploymentStatus
-	_, err := watchtools.UntilWithSync(ctx, listWatch(name, deployments.List, deployments.Watch), &appsv1.Deployment{}, nil,
-		func(e watch.Event) (bool, error) {
-			d, ok := e.Object.(*appsv1.Deployment)
-			if !ok || e.Type == watch.Deleted {
-				return false, fmt.Errorf("%s: %v", e.Type, apierrors.FromObject(e.Object))
-			}
-			last = d.Status
-			want := int32(1)
-			if d.Spec.Replicas != nil {
-				want = *d.Spec.Replicas
-			}
-			return last.ObservedGeneration >= d.Generation && last.UpdatedReplicas == want &&
-				last.AvailableReplicas == want && last.Replicas == want, nil
-		})
+	err := follow(ctx, deployments, name, func(d *appsv1.Deployment) (bool, error) {
+		if d == nil {
+			return false, nil
+		}
+		last = d.Status
+		want := int32(1)
+		if d.Spec.Replicas != nil {
+			want = *d.Spec.Replicas
+		}
+		return last.ObservedGeneration >= d.Generation && last.UpdatedReplicas == want &&
+			last.AvailableReplicas == want && last.Replicas == want, nil
+	})
 	if err != nil {
 		return fmt.Errorf("wait for deployment %s/%s: %w (%d replicas, %d of them new, %d available)%s", namespace, name, err,
 			last.Replicas, last.UpdatedReplicas, last.AvailableReplicas, c.events(namespace, ""))
