@@ -3,13 +3,12 @@
 package admin
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
+	"strings"
 
 	"yadokari/certs"
 	"yadokari/setting"
@@ -45,7 +44,7 @@ func (c *Config) Validate() error {
 	switch n, bad := strconv.Atoi(port); {
 	case err != nil || bad != nil || n < 0 || n > 65535:
 		add("listen", fmt.Sprintf("%q is not an address", c.Listen), "write host:port, as in 127.0.0.1:8081")
-	case !isLoopback(host) && c.TokenFile == "" && c.ClientCA == "":
+	case !isLoopback(host) && c.open():
 		add("listen", fmt.Sprintf("%q can be reached from other machines, and nothing says who may call", c.Listen),
 			"listen on 127.0.0.1, or set tokenFile or clientCA")
 	}
@@ -58,34 +57,15 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
+// open tells whether callers need to prove nothing.
+func (c *Config) open() bool { return c.TokenFile == "" && c.ClientCA == "" }
+
+// isLoopback tells whether host, a name or an address, is this machine to itself alone. An empty host
+// is every address.
 func isLoopback(host string) bool {
-	if host == "localhost" {
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
-// ValidateFiles reads the files that the settings name and says what is wrong with them, as
-// *setting.Problem, joined.
-func (c *Config) ValidateFiles() error {
-	var problems []error
-	if c.TLS != nil {
-		problems = append(problems, setting.Under(c.TLS.ValidateFiles(), "tls"))
-	}
-	if c.ClientCA != "" {
-		if _, err := certs.LoadPool(c.ClientCA); err != nil {
-			problems = append(problems, &setting.Problem{Path: setting.Path{"clientCA"}, What: err.Error(), Remedy: "name a PEM file of authorities"})
-		}
-	}
-	if c.TokenFile != "" {
-		text, err := os.ReadFile(c.TokenFile)
-		if err == nil && len(bytes.TrimSpace(text)) == 0 {
-			err = fmt.Errorf("%s names no caller", c.TokenFile)
-		}
-		if err != nil {
-			problems = append(problems, &setting.Problem{Path: setting.Path{"tokenFile"}, What: err.Error(), Remedy: "write lines of NAME ROLE TOKEN into it"})
-		}
-	}
-	return errors.Join(problems...)
+	return err == nil && ip.Unmap().IsLoopback()
 }
