@@ -59,7 +59,7 @@ func (c *Criteria) quantiles() []judged {
 	var list []judged
 	add := func(name string, q float64, s *setting.Share) {
 		if s != nil {
-			list = append(list, judged{name, q, max(float64(*s), 0)})
+			list = append(list, judged{name, q, rate(float64(*s))})
 		}
 	}
 	add("p50", 0.50, c.Tolerance.P50)

@@ -6,7 +6,7 @@ import (
 )
 
 // Histogram is an empirical distribution of latencies with bounded relative error: its buckets grow
-// geometrically, each growth times as wide as the one before, from 50 microseconds to 10 minutes.
+// geometrically, each about 4.5 % wider than the one before, from 50 microseconds to 10 minutes.
 // What is shorter or longer counts in the first or the last bucket. A latency read back from the
 // middle of its bucket is at most 2.3 % off. The zero value is empty and ready; memory is taken once,
 // with the first latency, and kept by Reset. A Histogram is not safe for concurrent use.
@@ -19,13 +19,42 @@ const (
 	shortest = 50 * time.Microsecond
 	longest  = 10 * time.Minute
 
-	logShortest = 10.819778284410283   // ln of shortest in nanoseconds
-	logGrowth   = 0.044016885416774225 // ln of the ratio of neighbouring bounds, 1.045
+	perOctave = 15.7               // buckets from a latency to its double
+	origin    = 15.610257449579825 // scale(shortest)
 )
 
 // Buckets is the number of buckets of a Histogram; Bucket returns 0 to Buckets-1. The first holds
 // what is shorter than 50 microseconds, the last what takes 10 minutes or more.
-const Buckets = 373
+const Buckets = 372
+
+// The scale of the buckets is the binary logarithm, for speed with a cubic between powers of two
+// that is steepest, compared with the logarithm, by 1 % too little: Masson, Rim, Lee, "DDSketch: a fast
+// and fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019 (its mapping with
+// cubic interpolation).
+const (
+	cubic  = 6.0 / 35
+	square = -3.0 / 5
+	linear = 10.0 / 7
+)
+
+// scale grows with x, which must be above 0, by 1 from any power of two to the next.
+func scale(x float64) float64 {
+	const mantissa, one = 1<<52 - 1, 1023 << 52
+	bits := math.Float64bits(x)
+	m := math.Float64frombits(bits&mantissa|one) - 1
+	return float64(int(bits>>52)-1023) + ((cubic*m+square)*m+linear)*m
+}
+
+// unscale is the inverse of scale, by Newton's method: the cubic is close to a line.
+func unscale(y float64) float64 {
+	whole := math.Floor(y)
+	part := y - whole
+	m := part
+	for range 6 {
+		m -= (((cubic*m+square)*m+linear)*m - part) / ((3*cubic*m+2*square)*m + linear)
+	}
+	return math.Ldexp(1+m, int(whole))
+}
 
 // Bucket is the place of d in a Histogram, for callers that count in arrays of their own. It neither
 // allocates nor touches memory.
@@ -36,7 +65,7 @@ func Bucket(d time.Duration) int {
 	if d >= longest {
 		return Buckets - 1
 	}
-	return min(1+int((math.Log(float64(d))-logShortest)*(1/logGrowth)), Buckets-2)
+	return min(1+int((scale(float64(d))-origin)*perOctave), Buckets-2)
 }
 
 // bound is the lower bound of a bucket in nanoseconds, and the upper bound of the one before it.
@@ -49,7 +78,7 @@ func bound(bucket int) float64 {
 	case bucket == Buckets-1:
 		return float64(longest)
 	}
-	return math.Exp(logShortest + float64(bucket-1)*logGrowth)
+	return unscale(origin + float64(bucket-1)/perOctave)
 }
 
 // middle is the latency that stands for all in a bucket: at most half a bucket off, in ratio.
@@ -60,7 +89,7 @@ func middle(bucket int) time.Duration {
 	case bucket >= Buckets-1:
 		return longest
 	}
-	return time.Duration(math.Exp(logShortest + (float64(bucket)-0.5)*logGrowth))
+	return time.Duration(math.Sqrt(bound(bucket) * bound(bucket+1)))
 }
 
 // Add counts n latencies in the given bucket. A bucket below 0 or above Buckets-1 is taken for the

@@ -66,6 +66,11 @@ func binomial(r *rand.Rand, n int, p float64) int {
 		return 0
 	case p >= 1:
 		return n
+	case n == 1:
+		if r.Float64() < p {
+			return 1
+		}
+		return 0
 	case p > 0.5:
 		return n - binomial(r, n, 1-p)
 	}

@@ -116,7 +116,10 @@ func (t *Trial) addErrors(old, new sums) {
 	if old.requests == 0 && new.requests == 0 {
 		return
 	}
-	share := t.urn.share(old.requests, new.requests)
+	share := 1.0
+	if old.failures+new.failures > 0 || t.granted > 0 && new.requests > 0 {
+		share = t.urn.share(old.requests, new.requests)
+	}
 	t.errors.bet(share, old.failures, new.failures, new.requests, t.granted)
 	t.urn.put(old, new)
 }

@@ -51,7 +51,7 @@ func (u *urn) share(oldRequests, newRequests float64) float64 {
 func (c counts) higher(share float64) float64 {
 	all := c.old + c.new
 	expected := share * all
-	if c.new-expected <= risen*math.Sqrt(expected+1) {
+	if c.new-expected <= 3.5*math.Sqrt(expected+1) {
 		return share
 	}
 	return c.new / all

@@ -26,6 +26,9 @@ const burst = 20
 // as long as no single cause is behind more than burst. Failures of different windows are taken as
 // independent; bursts that strike both sides need no care, for only the side is bet on.
 //
+// In a window so large that one of the granted failures is expected anyway, "one or more" says little.
+// There every failure counts the burst-th part of one, whatever their number.
+//
 // Wealth kept back as cash enters the bet little by little, so that a side that breaks after a long
 // good time is not shielded by the wealth it has cost; this is a mixture over the moment of the change.
 //
@@ -37,6 +40,7 @@ type wager struct {
 	odds     *[5]odd
 	stakes   [5]float64
 	requests float64 // of the new side, so far
+	cash     float64 // not yet in the bet
 }
 
 // An odd is a theta that is bet on with a part of the wealth.
@@ -44,14 +48,14 @@ type odd struct{ theta, part float64 }
 
 // sides are the odds in bets on the side of a failure. The parts are chosen for what matters most: a
 // side that fails always or often must be caught within a handful of requests.
-var sides = [5]odd{{1.5, 0.02}, {4, 0.05}, {10, 0.3}, {45, 0.58}, {500, 0.05}}
+var sides = [5]odd{{1.5, 0.01}, {4, 0.03}, {10.5, 0.25}, {42, 0.69}, {500, 0.02}}
 
 // multiples are the odds in bets against a known rate: how many times as high the true one may be.
 var multiples = [5]odd{{1.3, 0.1}, {2, 0.25}, {4, 0.3}, {12, 0.25}, {60, 0.1}}
 
 // newWager puts up the wealth of 1.
 func newWager(odds *[5]odd) wager {
-	g := wager{odds: odds}
+	g := wager{odds: odds, cash: kept(0)}
 	for i, o := range odds {
 		g.stakes[i] = atOnce * o.part
 	}
@@ -59,8 +63,8 @@ func newWager(odds *[5]odd) wager {
 }
 
 const (
-	atOnce  = 0.9 // the part of the wealth that is bet from the start
-	pace    = 64  // after so many requests half of the rest has entered
+	atOnce  = 0.95 // the part of the wealth that is bet from the start
+	pace    = 64   // after so many requests half of the rest has entered
 	ceiling = 1e300
 )
 
@@ -70,15 +74,27 @@ func kept(n float64) float64 { return (1 - atOnce) / (1 + math.Log2(1+n/pace)) }
 // bet takes one window: the failures on both sides, the requests of the new side, its share of the
 // requests, and how many failures of its own it is granted a request.
 func (g *wager) bet(share, oldFailures, newFailures, requests, tolerance float64) {
-	entering := kept(g.requests) - kept(g.requests+requests)
-	g.requests += requests
 	granted := tolerance * requests
 	failures := oldFailures + newFailures
+	if requests == 0 && failures == 0 {
+		return
+	}
+	g.requests += requests
+	before := g.cash
+	g.cash = kept(g.requests)
+	entering := before - g.cash
+	crowded := granted >= 0.5
 	power := 1 / math.Min(math.Max(failures, 1), burst)
+	if crowded {
+		power = 1.0 / burst
+	}
 	for i, o := range g.odds {
 		base := 1 + share*(o.theta-1)
 		up := o.theta / base
 		log := -charge(granted, up)
+		if crowded {
+			log = -granted * (up - 1) / burst
+		}
 		if failures > 0 {
 			log += power * (newFailures*math.Log(up) - oldFailures*math.Log(base))
 		}
@@ -91,26 +107,26 @@ func (g *wager) bet(share, oldFailures, newFailures, requests, tolerance float64
 }
 
 // charge is the logarithm of the most that granted failures (their expected number in the window)
-// can raise the wealth by. With e of them the window's factor is at most up to the power of
-// max(1, e/burst) if e > 0, and up to the power of e; the expectation of either, with e a Poisson
-// number, is a valid charge, and the smaller one is taken. (Of two exponentials the larger one is at
-// most their sum less 1.)
+// can multiply the wealth by in expectation. With e of them that is up to the power of e at most, and
+// up to the power of max(1, e/burst) if e > 0; the smaller of the two expectations is charged. The
+// second uses that the larger of two exponentials is at most their sum less 1, and that there is at
+// least one with a chance of at most granted; both hold for up to burst of them with one cause.
 func charge(granted, up float64) float64 {
 	if granted == 0 || up <= 1 {
 		return 0
 	}
 	single := granted * (up - 1)
-	if single < 0.5 {
+	if single < 0.25 {
 		return single
 	}
-	many := granted * (math.Pow(up, 1.0/burst) - 1)
-	// ln(exp(many) + (up-1)*(1-exp(-granted))) without overflow.
-	return math.Min(single, many+math.Log1p((up-1)*-math.Expm1(-granted)*math.Exp(-many)))
+	many := single / burst
+	// ln(exp(many) + (up-1)*min(granted, 1)) without overflow.
+	return math.Min(single, many+math.Log1p((up-1)*math.Min(granted, 1)*math.Exp(-many)))
 }
 
 // value is the e-value: how many times over the data outweigh "as good".
 func (g *wager) value() float64 {
-	sum := kept(g.requests)
+	sum := g.cash
 	for _, s := range g.stakes {
 		sum += s
 	}
