@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"yadokari/setting"
@@ -12,6 +13,9 @@ import (
 
 // saveWait is how long an action that has moved users back waits for the disk before it returns.
 const saveWait = time.Second
+
+// mostProblems bounds the error of an action on all routes.
+const mostProblems = 10
 
 // StateError is returned for an action that makes no sense in the state a route is in.
 type StateError struct {
@@ -164,7 +168,7 @@ func (c *Controller) propose(r *route, by Actor, why string, decide decide) (*ch
 		return nil, nil
 	}
 	ch := c.newChange(r, next, action, by, why, r.found.json(), now)
-	if next.Stage.Share < r.record.Stage.Share {
+	if next.Stage.Share < r.record.Stage.Share || !next.State.watched() {
 		return c.back(ch), nil
 	}
 	if r.pending != nil {
@@ -194,23 +198,24 @@ func (c *Controller) Rollback(ctx context.Context, name string, by Actor, why st
 // RollbackAll is Rollback of every route that is not idle or rolled back already: all are moved before
 // the disk is waited for. The statuses are those of the routes that were moved.
 func (c *Controller) RollbackAll(ctx context.Context, by Actor, why string) ([]Status, error) {
-	var problems []error
-	var changes []*change
-	for _, r := range *c.routes.Load() {
-		ch, err := c.rollback(r, by, why)
-		if err != nil && len(problems) < 10 {
-			problems = append(problems, err)
-		}
-		if ch != nil {
-			changes = append(changes, ch)
-		}
+	routes := *c.routes.Load()
+	changes, problems := make([]*change, len(routes)), make([]error, len(routes))
+	var moving sync.WaitGroup
+	for i, r := range routes {
+		moving.Go(func() { changes[i], problems[i] = c.rollback(r, by, why) })
 	}
-	if len(changes) > 0 {
-		problems = append(problems, c.await(ctx, changes[len(changes)-1]))
-	}
+	moving.Wait()
+	changes = slices.DeleteFunc(changes, func(ch *change) bool { return ch == nil })
+	ctx, cancel := context.WithTimeout(ctx, saveWait) // for all together
+	defer cancel()
 	statuses := make([]Status, 0, len(changes))
 	for _, ch := range changes {
+		problems = append(problems, c.await(ctx, ch))
 		statuses = append(statuses, c.status(ch.route))
+	}
+	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
+	if n := len(problems); n > mostProblems {
+		problems = append(problems[:mostProblems], fmt.Errorf("and %d more routes", n-mostProblems))
 	}
 	return statuses, errors.Join(problems...)
 }

@@ -62,8 +62,8 @@ func (c *Controller) back(ch *change) *change {
 	r.unsaved.Add(1)
 	c.enter(r, ch.next)
 	c.enqueue(ch)
-	c.announce(ch.entry, ch.next)
 	c.publish(r)
+	c.announce(ch.entry, ch.next)
 	return ch
 }
 

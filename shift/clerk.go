@@ -69,7 +69,8 @@ func (c *Controller) commit(ctx context.Context) bool {
 		if !ready {
 			return c.unloaded() == nil
 		}
-		if len(batch) == 0 && (len(snapshot.Outbox) == 0 || c.mine(snapshot.Revision)) {
+		idle := len(snapshot.Outbox) == 0 || c.mine(snapshot.Revision)
+		if len(batch) == 0 && idle && !c.doubtful() {
 			return c.writeLedger()
 		}
 		err := c.store.Save(ctx, snapshot)
@@ -96,6 +97,14 @@ func (c *Controller) mine(revision uint64) bool {
 	return c.written == revision && revision > 0
 }
 
+// doubtful says whether the last Save failed for a reason that only another Save can show to be gone. So
+// a full disk is reported until there is room, also when nothing waits.
+func (c *Controller) doubtful() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.saveErr != nil
+}
+
 // take returns the changes that wait and the snapshot with all of them, or false when nothing may be
 // saved because the stored state could not be loaded. In that case forward changes fail.
 func (c *Controller) take() ([]*change, Snapshot, bool) {
@@ -117,8 +126,8 @@ func (c *Controller) take() ([]*change, Snapshot, bool) {
 	if c.broken != nil {
 		return nil, Snapshot{}, false
 	}
-	if len(batch) == 0 {
-		c.saveErr = nil // nothing waits to be saved any more
+	if len(batch) == 0 && (errors.Is(c.saveErr, ErrNotOwner) || errors.Is(c.saveErr, ErrConflict)) {
+		c.saveErr = nil // the store is well, and nothing waits for it any more
 	}
 	return batch, c.compose(batch), true
 }
@@ -147,7 +156,7 @@ func (c *Controller) compose(batch []*change) Snapshot {
 func (c *Controller) saved(batch []*change, s Snapshot) {
 	c.mu.Lock()
 	c.committed, c.revision, c.written, c.seq, c.outbox = s.Routes, s.Revision, s.Revision, s.Seq, s.Outbox
-	c.saveErr = nil
+	c.saveErr, c.saveSaid = nil, ""
 	c.mu.Unlock()
 	outcomes := make([]error, len(batch))
 	for i, ch := range batch {
@@ -171,11 +180,16 @@ func (c *Controller) settle(ch *change) error {
 		return nil
 	}
 	if c.void(ch) {
+		if r.unsaved.Load() == 0 && !r.gone { // else what overtook it is saved next anyway
+			c.revert(r, errOvertaken.Error())
+		}
 		return errOvertaken
 	}
 	r.pending = nil
 	if err := c.plane.Apply(r.name, ch.next.Placement()); err != nil {
-		return c.revert(ch, err)
+		c.logger.Error("the data plane refuses a placement; the route stays where it was", "route", r.name, "error", err)
+		c.revert(r, fmt.Sprintf("the data plane refused it: %v", err))
+		return fmt.Errorf("route %q: the data plane refused %s: %w", r.name, ch.next.Stage.Name, err)
 	}
 	r.inForce, r.refused = ch.next.Placement(), nil
 	c.enter(r, ch.next)
@@ -190,30 +204,24 @@ func (c *Controller) void(ch *change) bool {
 	return ch.overtaken
 }
 
-// revert takes back a saved change that the data plane refused: the former placement is in force, so
-// the former record is saved again. The caller holds r.mu.
-func (c *Controller) revert(ch *change, cause error) error {
-	r := ch.route
-	why := fmt.Sprintf("the data plane refused it: %v", cause)
+// revert takes back a change that was saved and is not in force: the former record is saved again. The
+// caller holds r.mu.
+func (c *Controller) revert(r *route, why string) {
 	undo := c.newChange(r, r.record, ActRevert, Automatic, why, nil, time.Now())
 	undo.next = r.record
 	undo.applied = true
 	r.unsaved.Add(1)
 	r.promoteAfter = time.Now().Add(lastRetry)
 	c.enqueue(undo)
-	c.logger.Error("the data plane refuses a placement; the route stays where it was", "route", r.name, "error", cause)
 	c.publish(r)
-	return fmt.Errorf("route %q: the data plane refused %s: %w", r.name, ch.next.Stage.Name, cause)
 }
 
 // unsaved deals with a batch that could not be saved: what moved users back stays in the queue, in
 // front; what would have moved them forward has not happened.
 func (c *Controller) unsaved(batch []*change, err error) {
 	c.mu.Lock()
-	if c.saveErr == nil || c.saveErr.Error() != err.Error() {
-		c.logger.Error("the state is not saved", "error", err, "changes", len(batch))
-	}
-	c.saveErr = err
+	said := c.saveSaid == err.Error()
+	c.saveErr, c.saveSaid = err, err.Error()
 	var kept []*change
 	for _, ch := range batch {
 		if ch.applied {
@@ -222,6 +230,9 @@ func (c *Controller) unsaved(batch []*change, err error) {
 	}
 	c.queue = append(kept, c.queue...)
 	c.mu.Unlock()
+	if !said { // not while c.mu is held: a log that hangs must not hold up a rollback
+		c.logger.Error("the state is not saved", "error", err, "changes", len(batch))
+	}
 	for _, ch := range batch {
 		if !ch.applied {
 			c.drop(ch, fmt.Errorf("route %q: nothing has changed, since the state could not be saved: %w", ch.route.name, err))
@@ -252,16 +263,16 @@ func (c *Controller) writeLedger() bool {
 	}
 	err := c.ledger.Append(outbox...)
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		if c.ledgerErr == nil || c.ledgerErr.Error() != err.Error() {
-			c.logger.Error("the ledger is not written; the entries are kept with the state", "error", err, "entries", len(outbox))
-		}
-		c.ledgerErr = err
-		return false
+	former := c.ledgerErr
+	c.ledgerErr = err
+	if err == nil {
+		c.outbox = nil
 	}
-	c.ledgerErr, c.outbox = nil, nil
-	return true
+	c.mu.Unlock()
+	if err != nil && (former == nil || former.Error() != err.Error()) {
+		c.logger.Error("the ledger is not written; the entries are kept with the state", "error", err, "entries", len(outbox))
+	}
+	return err == nil
 }
 
 // lastWords saves what moved users back before the process ends, and tells who waits for the rest.

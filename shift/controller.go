@@ -23,7 +23,7 @@ const (
 // ErrStopped is returned by actions when Run has ended.
 var ErrStopped = errors.New("the control loop has stopped")
 
-var errOvertaken = errors.New("overtaken: the users of the route were moved back meanwhile")
+var errOvertaken = errors.New("overtaken meanwhile by a rollback, or by a reload of the configuration")
 
 // RouteConfig is one route as the controller needs it.
 type RouteConfig struct {
@@ -92,6 +92,7 @@ type Controller struct {
 	broken    error // the state could not be loaded at the start
 	loadErr   error // it could not be loaded later
 	saveErr   error
+	saveSaid  string // the error of saving that was logged last
 	ledgerErr error
 }
 

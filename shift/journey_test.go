@@ -270,7 +270,7 @@ func TestASlowDataPlaneHoldsUpNoOtherRoute(t *testing.T) {
 			defer close(done)
 			_, _ = w.Set(context.Background(), "blog", 0.5, somebody, "")
 		}()
-		synctest.Wait()
+		wait(5 * time.Second) // the loop comes past the hanging route several times
 		died := time.Now()
 		w.traffic(dead)
 		wait(100 * time.Millisecond)

@@ -127,12 +127,11 @@ func (c *Controller) reload(ctx context.Context) error {
 	if err == nil {
 		last, err = c.ledger.Last()
 	}
-	c.mu.Lock()
 	if err != nil {
 		c.loadFailed(err)
-		c.mu.Unlock()
 		return err
 	}
+	c.mu.Lock()
 	first := c.broken != nil
 	if !first && snapshot.Revision == c.revision && c.revision > 0 {
 		c.loadErr = nil
@@ -158,16 +157,20 @@ func (c *Controller) reload(ctx context.Context) error {
 	return nil
 }
 
-// loadFailed keeps the error of a load. The caller holds c.mu.
+// loadFailed keeps the error of a load.
 func (c *Controller) loadFailed(err error) {
+	c.mu.Lock()
+	atStart := c.broken != nil
 	kept := &c.loadErr
-	if c.broken != nil {
+	if atStart {
 		kept = &c.broken
 	}
-	if *kept == nil || (*kept).Error() != err.Error() {
-		c.logger.Error("the state is not loaded", "error", err, "usersOnOldSide", c.broken != nil)
-	}
+	said := *kept != nil && (*kept).Error() == err.Error()
 	*kept = err
+	c.mu.Unlock()
+	if !said {
+		c.logger.Error("the state is not loaded", "error", err, "everyoneOnOldSide", atStart)
+	}
 }
 
 // loaded makes a snapshot the one further changes are based on. The caller holds c.mu.

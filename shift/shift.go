@@ -23,6 +23,8 @@ type DataPlane interface {
 	// Apply makes p the placement of the named route. When it returns nil, every request that begins
 	// afterwards is placed by p; requests under way end where they are. An error leaves the former
 	// placement in force. Moving users back (Placement{}) must need nothing that can be full or slow.
+	// Calls for one route come one after the other; those for several routes may come together. While
+	// one is under way the route's status cannot be told, so it ends within seconds in any case.
 	Apply(route string, p Placement) error
 	// Collect adds what the route's sides have done since the last call to w and starts anew. w is
 	// the caller's and is reused; a route the plane does not know leaves it as it is.
