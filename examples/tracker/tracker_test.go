@@ -31,15 +31,19 @@ func TestMain(m *testing.M) {
 func child(t *testing.T, config Config) *Child {
 	t.Helper()
 	config.Listen = "127.0.0.1:0"
-	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), childVariable+"=1")
-	command.Stderr = os.Stderr
-	c, err := Start(t.Context(), command, config)
+	c, err := Start(t.Context(), childCommand(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Kill() })
 	return c
+}
+
+func childCommand() *exec.Cmd {
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), childVariable+"=1")
+	command.Stderr = os.Stderr
+	return command
 }
 
 // site is a copy in this process, and how to talk to it.

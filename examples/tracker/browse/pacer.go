@@ -15,7 +15,10 @@ type pacer struct {
 
 // maxCatchUp is how far behind the rate a load may be and still make up for it: a longer stall of the
 // other side is not followed by a flood.
-const maxCatchUp = 100 * time.Millisecond
+const (
+	maxCatchUp  = 100 * time.Millisecond
+	catchUpMost = 20 // requests
+)
 
 func newPacer(rate float64) *pacer {
 	p := &pacer{}
@@ -36,11 +39,11 @@ func (p *pacer) wait(ctx context.Context) bool {
 func (p *pacer) slot(now time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if oldest := now.Add(-maxCatchUp); p.next.Before(oldest) {
+	oldest := now.Add(-min(maxCatchUp, p.gap*catchUpMost))
+	if p.next.IsZero() {
+		p.next = now
+	} else if p.next.Before(oldest) {
 		p.next = oldest
-		if p.next.IsZero() || p.gap > maxCatchUp {
-			p.next = now
-		}
 	}
 	slot := p.next
 	p.next = slot.Add(p.gap)
