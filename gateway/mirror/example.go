@@ -12,7 +12,7 @@ const (
 	maxExcerpt    = 4 << 10 // bytes of one side of an example
 	around        = 256     // bytes of a text shown on each side of what differs
 	maxTarget     = 1 << 10 // bytes of a target kept
-	maxPairOfNews = 8       // new examples taken from one pair of responses
+	maxPairOfNews = 4       // new examples taken from one pair of responses
 )
 
 // Example is one kind of difference and a request that showed it. It holds no value of a Cookie,
@@ -131,8 +131,11 @@ func (p *pair) example(d *difference, noise bool, now time.Time) Example {
 	p.mask()
 	x := Example{
 		Time: now, Last: now, Count: 1, Noise: noise, Kind: d.kind,
-		Method: p.request.Method, Target: clip(redactTarget(p.request.Target), maxTarget),
-		Path: clip(string(masked([]byte(d.path), p.secrets)), maxExcerpt),
+		Method: p.request.Method, Path: p.without(d.path),
+		Target: clip(string(masked([]byte(redactTarget(p.request.Target)), p.secrets)), maxTarget),
+	}
+	if d.kind == kindText { // its path is text of the body: taken again from the one without secrets
+		x.Path = p.without(string(placeOf(p.oldBody, d.oldSpan.from)))
 	}
 	switch {
 	case secretPath(d):
@@ -159,7 +162,13 @@ func (p *pair) short(d *difference, text string) string {
 	if d.kind == kindHeader && d.path != "Set-Cookie" {
 		text = redactTarget(text)
 	}
-	return clip(string(masked([]byte(text), p.secrets)), maxExcerpt)
+	return clip(p.without(text), maxExcerpt)
+}
+
+// without is a short text without secrets.
+func (p *pair) without(text string) string {
+	text = text[:min(len(text), 2*maxExcerpt)]
+	return string(maskedPart(masked([]byte(text), p.secrets), 0, len(text)))
 }
 
 // excerpt is the part of a body that a difference is about: of JSON the value, of a text what stands
@@ -171,7 +180,7 @@ func excerpt(body []byte, s span, kind string) string {
 	case kindText:
 		s.from, s.to = max(0, s.from-around), min(len(body), s.to+around)
 	}
-	return clip(string(body[s.from:s.to]), maxExcerpt)
+	return clip(string(maskedPart(body, s.from, min(s.to, s.from+maxExcerpt+1))), maxExcerpt)
 }
 
 // clip is the start of s, at most limit bytes, as valid UTF-8.

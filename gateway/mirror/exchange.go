@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"math/rand/v2"
+	"runtime/debug"
 	"strconv"
 	"time"
 )
@@ -22,6 +23,7 @@ type exchange struct {
 func (m *Mirror) run(r *Request, primary *Response) {
 	defer m.copies.Done()
 	defer m.underWay.Add(-1)
+	defer m.survive(r)
 	c := &exchange{Mirror: m, request: r, sent: forCopy(r)}
 	c.reference(primary)
 	answer, err := c.ask(NewSide)
@@ -34,6 +36,16 @@ func (m *Mirror) run(r *Request, primary *Response) {
 		c.keep([]difference{{kind: kindFailed, key: kindFailed, oldText: strconv.Itoa(primary.Status), newText: err.Error()}}, []bool{false})
 	default:
 		c.judge(answer)
+	}
+}
+
+// survive ends a copy whose comparison panicked: a mistake in reading bodies that nobody vouches for
+// must not take the process down that serves users.
+func (m *Mirror) survive(r *Request) {
+	if fault := recover(); fault != nil {
+		m.counts.aborted.Add(1)
+		m.log.Error("mirror: a comparison failed; this is a mistake in yadokari", "method", r.Method, "target", redactTarget(r.Target),
+			"fault", fault, "stack", string(debug.Stack()))
 	}
 }
 

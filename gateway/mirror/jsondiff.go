@@ -7,7 +7,7 @@ import (
 
 const (
 	maxPath = 256 // bytes of a path that are told apart
-	maxName = 64  // bytes of one name in it
+	maxName = 64  // bytes of one name in it; a longer one is {}
 )
 
 // jsonDiff compares two documents made with the same seed.
@@ -110,10 +110,10 @@ func (j *jsonDiff) named(name []byte, o, n int32) {
 		if len(j.path) > 0 {
 			j.path = append(j.path, '.')
 		}
-		if volatile(name) {
+		if len(name) > maxName || volatile(name) {
 			name = []byte("{}")
 		}
-		j.path = append(j.path, name[:min(len(name), maxName)]...)
+		j.path = append(j.path, name...)
 	}
 	switch {
 	case n < 0:

@@ -215,6 +215,26 @@ func TestHungNewSide(t *testing.T) {
 	})
 }
 
+// A mistake in a comparison is counted and told, and harms nobody else.
+func TestPanicIsContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		s := &sides{old: page(`1`), new: func(*Request) (*Response, error) { panic("slice bounds") }}
+		m := New(testConfig(), s.send, slog.New(slog.NewTextHandler(&log, nil)))
+		m.Offer(get("/?token=5ecret"), answer("text/plain", "1"))
+		synctest.Wait()
+		if got := m.Stats(); got.Copied != 1 || got.Aborted != 1 || got.UnderWay != 0 {
+			t.Errorf("stats %+v", got)
+		}
+		if !strings.Contains(log.String(), "slice bounds") || strings.Contains(log.String(), "5ecret") {
+			t.Errorf("log: %s", log.String())
+		}
+		s.new = page(`1`)
+		m.Offer(get("/"), answer("application/json", "1"))
+		m.Close()
+	})
+}
+
 func TestUnfit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sides{old: page(`1`), new: page(`1`)}
@@ -371,12 +391,12 @@ func TestCapturesAreBounded(t *testing.T) {
 // Learned fields, shapes and segments stay within their bounds whatever comes.
 func TestMemoryIsBounded(t *testing.T) {
 	m := newMemory()
-	for i := range 40_000 {
+	for i := range 15_000 {
 		name := func(n int) string { return strings.Repeat(string(rune('a'+n%20)), n%7+1) }
 		target := "/" + name(i) + "/" + name(i/20) + "/" + name(i/400) + "/" + name(i/8000)
 		m.compare("GET", target, "200", []difference{{key: fmt.Sprint("value k", i)}})
 		m.learn("GET", target, "200", nil, []difference{{key: fmt.Sprint("value n", i)}})
-		if i%499 == 0 && m.root.size()-1 != m.count || len(m.shapes) > maxShapes || m.count > maxShapes+maxSegments {
+		if i%97 == 0 && m.root.size()-1 != m.count || len(m.shapes) > maxShapes || m.count > maxShapes+maxSegments {
 			t.Fatalf("after %d requests: %d shapes, %d segments counted, %d there", i, len(m.shapes), m.count, m.root.size()-1)
 		}
 	}

@@ -16,6 +16,10 @@ const redacted = "[redacted]"
 // theme, a flag) are found everywhere and are no secrets.
 const minSecret = 6
 
+// lookBack is how far before what is shown of a body the name of a secret is looked for: further than
+// the longest token in use reaches.
+const lookBack = 8 << 10
+
 // secretWords are the parts of a name that make its value a secret.
 var secretWords = []string{"token", "passw", "passphrase", "pwd", "secret", "key", "auth", "session", "signature",
 	"credential", "jwt", "csrf", "xsrf", "cookie"}
@@ -118,13 +122,9 @@ var named = regexp.MustCompile(`(?i)(?:token|passw|passphrase|pwd|secret|key|aut
 	`\\?["']?\s*(?:(?:value|content)\s*)?[:=]\s*` +
 	`("(?:[^"\\]|\\.)*"?|'[^']*'?|\\?["']?[^\s"'<>&,;\\]+)`)
 
-// masked is text with every secret, and every value beside a secret name, overwritten in its place
-// and length, so that offsets stay true.
+// masked is text with every secret overwritten, in its place and length, so that offsets stay true.
 func masked(text []byte, secrets [][]byte) []byte {
 	text = bytes.Clone(text)
-	for _, match := range named.FindAllSubmatchIndex(text, -1) {
-		overwrite(text[match[2]:match[3]])
-	}
 	for _, secret := range secrets {
 		for at := 0; ; at += len(secret) {
 			found := bytes.Index(text[at:], secret)
@@ -136,6 +136,17 @@ func masked(text []byte, secrets [][]byte) []byte {
 		}
 	}
 	return text
+}
+
+// maskedPart is text[from:to] with what stands beside a secret name overwritten too. Names are looked
+// for up to lookBack bytes before the part.
+func maskedPart(text []byte, from, to int) []byte {
+	start := max(0, from-lookBack)
+	part := bytes.Clone(text[start:to])
+	for _, match := range named.FindAllSubmatchIndex(part, -1) {
+		overwrite(part[match[2]:match[3]])
+	}
+	return part[from-start:]
 }
 
 // overwrite leaves nothing but quotes.

@@ -10,7 +10,7 @@ type Stats struct {
 	Unfit      uint64 `json:"unfit"`      // not copied because the old side's answer compares with nothing
 	Copied     uint64 `json:"copied"`     // sent to the new side
 	Failed     uint64 `json:"failed"`     // copies without an answer from the new side
-	Aborted    uint64 `json:"aborted"`    // copies ended by Close
+	Aborted    uint64 `json:"aborted"`    // copies ended by Close, or by a mistake of ours that is in the log
 	Compared   uint64 `json:"compared"`   // copies whose answer was compared
 	Different  uint64 `json:"different"`  // comparisons with a difference that is not noise
 	Noisy      uint64 `json:"noisy"`      // comparisons that differed in noise only
