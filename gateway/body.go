@@ -102,7 +102,6 @@ func (x *exchange) hold() bool {
 		x.fail(http.StatusRequestEntityTooLarge)
 		return false
 	case err != nil:
-		x.w.Header().Set("Connection", "close")
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			x.fail(http.StatusRequestTimeout)
 		} else {

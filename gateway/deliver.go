@@ -48,8 +48,8 @@ func (x *exchange) broke(d *delivery, err error) (again bool) {
 	var user *userError
 	switch {
 	case errors.As(err, &user) || x.r.Context().Err() != nil:
-		x.served.outcome, x.status = upstream.Canceled, statusClientGone
-		return false
+		x.served.outcome = upstream.Canceled
+		x.leave()
 	case errors.Is(err, upstream.ErrSilent):
 		x.served.outcome = upstream.Timeout
 	default:
@@ -98,7 +98,7 @@ func (d *delivery) commit() {
 	if d.resp.ContentLength > 0 && header["Content-Length"] == nil {
 		header["Content-Length"] = []string{strconv.FormatInt(d.resp.ContentLength, 10)}
 	}
-	if d.x.request.Upgrade != "" || d.resp.Sending() || d.x.gateway.leaving() {
+	if d.x.request.Upgrade != "" || d.resp.Sending() || d.x.body.unblock || d.x.gateway.leaving() {
 		header["Connection"] = []string{"close"}
 	}
 	d.x.capture.head(d.resp.Header)

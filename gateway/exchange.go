@@ -184,11 +184,13 @@ func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again
 
 // refuse answers for a backend that did not.
 func (x *exchange) refuse(f *upstream.Failure) {
-	switch f.Outcome {
-	case upstream.Canceled:
-		x.status = statusClientGone
-		return
-	case upstream.Timeout:
+	switch {
+	case f.Outcome == upstream.Canceled && x.r.Context().Err() != nil:
+		x.leave()
+	case f.Outcome == upstream.Canceled: // by limits.requestTime
+		x.served.outcome = upstream.Timeout
+		x.fail(http.StatusGatewayTimeout)
+	case f.Outcome == upstream.Timeout:
 		x.fail(http.StatusGatewayTimeout)
 	default:
 		x.fail(http.StatusBadGateway)
@@ -198,9 +200,19 @@ func (x *exchange) refuse(f *upstream.Failure) {
 // statusClientGone is what the log says of a request whose client went away, as NGINX does.
 const statusClientGone = 499
 
+// leave ends a request whose client is gone. Returning instead would have net/http answer 200, should
+// anybody be there after all.
+func (x *exchange) leave() {
+	x.status = statusClientGone
+	panic(http.ErrAbortHandler)
+}
+
 // fail answers with a status of the gateway's own.
 func (x *exchange) fail(status int) {
 	x.status = status
+	if x.body.control != nil && (!x.body.ended || x.body.unblock) {
+		x.w.Header().Set("Connection", "close") // the rest of the body is on its way
+	}
 	x.gateway.refuse(x.w, status)
 }
 
