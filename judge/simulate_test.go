@@ -83,6 +83,7 @@ func TestSimulateAlpha(t *testing.T) {
 		{"bursts and outages, share 25%", 2000, 200, none, 0.25, traffic{old: 0.002, new: 0.002, bursts: 0.0005, outage: 0.01, outages: 0.3}},
 		{"at the tolerance", 6000, 200, 0.001, 0.05, traffic{old: 0.001, new: 0.002}},
 		{"at the tolerance, old side perfect", 2000, 200, 0.01, 0.05, traffic{old: 0, new: 0.01}},
+		{"at the tolerance, crowded", 2000, 100, 0.01, 0.5, traffic{old: 0.01, new: 0.02}},
 		{"at the tolerance, outages", 2000, 200, 0.005, 0.25, traffic{old: 0.001, new: 0.006, outage: 0.02, outages: 0.5}},
 	}
 	for _, tt := range cases {
@@ -204,6 +205,19 @@ func TestSimulateLate(t *testing.T) {
 	t.Logf("20 %% failing after 100,000 good requests: median %d, p95 %d", at(needed, 0.5), at(needed, 0.95))
 	if at(needed, 0.95) > 200 {
 		t.Errorf("20%% failing after a good time: p95 %d requests", at(needed, 0.95))
+	}
+}
+
+// TestSimulateCrowded: windows so large that each has failures on both sides still tell.
+func TestSimulateCrowded(t *testing.T) {
+	for _, tolerance := range []setting.Share{0, 0.001} {
+		needed := detect(50**times, 1000000, Criteria{Tolerance: Tolerance{Errors: tolerance}, Share: 0.5}, false, func(run int) *traffic {
+			return &traffic{random: seeded(run, 10), size: 2000, share: 0.5, old: 0.001, new: 0.01}
+		})
+		t.Logf("1 %% failing, share 50 %%, windows of 2,000, tolerance %v: median %s, p95 %s requests", tolerance, written(at(needed, 0.5)), written(at(needed, 0.95)))
+		if at(needed, 0.95) > 100000 {
+			t.Errorf("tolerance %v: p95 %s requests", tolerance, written(at(needed, 0.95)))
+		}
 	}
 }
 

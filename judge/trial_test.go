@@ -85,7 +85,7 @@ func TestReference(t *testing.T) {
 	slow := Window{New: served(1000, 1, 200*time.Millisecond)}
 	expect(t, feed(NewTrial(c), 10, slow), Fail, "p95 of new side is at least", "figures of earlier stages")
 	worse := Window{New: served(1000, 10, 80*time.Millisecond)}
-	expect(t, feed(NewTrial(c), 50, worse), Fail, "new side failed 1")
+	expect(t, feed(NewTrial(c), 60, worse), Fail, "new side failed 1 %")
 }
 
 func TestDoubtHoldsUpAPass(t *testing.T) {
@@ -97,7 +97,7 @@ func TestDoubtHoldsUpAPass(t *testing.T) {
 	one := Window{Old: served(95, 0, time.Millisecond), New: served(5, 1, time.Millisecond)}
 	v := feed(trial, 2, one)
 	expect(t, v, NotEnoughTraffic, "more requests to tell", "0.39 % (2 of 510)", "is below")
-	expect(t, feed(trial, 3, one), Fail, "reaches")
+	expect(t, feed(trial, 4, one), Fail, "reaches")
 }
 
 // TestFailIsFinal: what comes afterwards changes neither verdict nor evidence.
