@@ -36,10 +36,8 @@ func (c *Controller) clerk(ctx context.Context) {
 			}
 			c.reload(ctx)
 		case <-c.work:
-			if retry > 0 { // a failing store is asked again by the timer, not by each new change
-				if !c.urgent() {
-					continue
-				}
+			if c.doubtful() && !c.urgent() {
+				continue // a failing store is asked again by the timer, not by each new rollback
 			}
 		case <-timer.C:
 		}
