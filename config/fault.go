@@ -63,14 +63,18 @@ func (f Faults) tidy() error {
 	if len(f) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(f, func(a, b *Fault) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	f.sort()
 	seen := make(map[Fault]bool, len(f))
 	return slices.DeleteFunc(f, func(fault *Fault) bool {
 		again := seen[*fault]
 		seen[*fault] = true
 		return again
+	})
+}
+
+func (f Faults) sort() {
+	slices.SortStableFunc(f, func(a, b *Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }
 

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"yadokari/gateway"
-	"yadokari/setting"
 	"yadokari/shift"
 )
 
@@ -19,12 +18,12 @@ import (
 // common among balancers and application servers, and NGINX waits 75 s.
 const longKeepAlive = 60 * time.Second
 
-// warnings are what is valid, but rarely meant.
+// warnings are what is valid, but rarely meant, in the order of the file.
 func (f *File) warnings(g *gateway.Config) []Warning {
-	var all []Warning
+	found := newFinder(f.Path)
 	warn := func(text string, path ...any) {
 		path = append([]any{"gateway"}, path...)
-		all = append(all, Warning{Place: f.Place(path), Path: setting.Path(path).String(), Text: text})
+		found.add(f.merged.locate(path), path, text, "")
 	}
 	if text := faultOfState(g.State); text != "" {
 		warn(text, "state")
@@ -32,6 +31,11 @@ func (f *File) warnings(g *gateway.Config) []Warning {
 	warnOfUsers(g, warn)
 	warnOfBackends(g, warn)
 	warnOfRoutes(g, warn)
+	found.faults.sort()
+	all := make([]Warning, len(found.faults))
+	for i, w := range found.faults {
+		all[i] = Warning{Place: fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column), Path: w.Path, Text: w.What}
+	}
 	return all
 }
 

@@ -17,7 +17,7 @@ import (
 type patterns struct {
 	seed   maphash.Seed
 	shards []*http.ServeMux
-	wild   []string
+	wild   int               // how many that begin with a wildcard were met
 	routes map[string]string // pattern to its route's name
 	order  []string
 	search int // how many comparisons may still be made to name the other of two that conflict
@@ -33,10 +33,7 @@ const (
 
 func newPatterns() *patterns {
 	s := &patterns{seed: maphash.MakeSeed(), routes: map[string]string{}, search: maxSearch}
-	s.shards = make([]*http.ServeMux, patternShards)
-	for i := range s.shards {
-		s.shards[i] = http.NewServeMux()
-	}
+	s.spread(patternShards)
 	return s
 }
 
@@ -56,12 +53,12 @@ func (s *patterns) add(pattern, route string) (what, remedy string) {
 		if literal && !isPattern(pattern) {
 			return notAPattern(pattern)
 		}
-		what = fmt.Sprintf("%q conflicts with %s: both match some requests, and neither is the more specific", pattern, s.rival(pattern))
-		remedy = "make one of them more specific, or leave it out"
+		return fmt.Sprintf("%q conflicts with %s: both match some requests, and neither is the more specific", pattern, s.rival(pattern)),
+			"make one of them more specific, or leave it out"
 	}
 	s.routes[pattern] = route
 	s.order = append(s.order, pattern)
-	return what, remedy
+	return "", ""
 }
 
 func notAPattern(pattern string) (what, remedy string) {
@@ -70,17 +67,21 @@ func notAPattern(pattern string) (what, remedy string) {
 
 func isPattern(pattern string) bool { return registers(http.NewServeMux(), pattern) == nil }
 
-// register returns false when the pattern conflicts with one registered before, or is none.
+// register returns false, and has changed nothing, when the pattern conflicts with one registered
+// before, or is none.
 func (s *patterns) register(pattern string) bool {
 	segment, literal := firstSegment(pattern)
 	if literal {
 		return registers(s.shard(segment), pattern) == nil
 	}
-	if s.wild = append(s.wild, pattern); len(s.wild) > maxWild && len(s.shards) > 1 {
-		s.join()
+	if s.wild++; s.wild == maxWild {
+		s.spread(1)
 	}
-	for _, shard := range s.shards {
+	for i, shard := range s.shards {
 		if registers(shard, pattern) != nil {
+			if i > 0 { // the shards before this one have it
+				s.spread(len(s.shards))
+			}
 			return false
 		}
 	}
@@ -91,13 +92,22 @@ func (s *patterns) shard(segment string) *http.ServeMux {
 	return s.shards[maphash.String(s.seed, segment)%uint64(len(s.shards))]
 }
 
-// join puts all patterns into one shard.
-func (s *patterns) join() {
-	one := http.NewServeMux()
-	for _, pattern := range s.order {
-		registers(one, pattern) // what conflicts has been reported
+// spread registers all patterns so far in n new shards.
+func (s *patterns) spread(n int) {
+	s.shards = make([]*http.ServeMux, n)
+	for i := range s.shards {
+		s.shards[i] = http.NewServeMux()
 	}
-	s.shards = []*http.ServeMux{one}
+	for _, pattern := range s.order {
+		segment, literal := firstSegment(pattern)
+		if literal {
+			registers(s.shard(segment), pattern)
+			continue
+		}
+		for _, shard := range s.shards {
+			registers(shard, pattern)
+		}
+	}
 }
 
 // rival names the pattern that the given one conflicts with.

@@ -110,10 +110,10 @@ func TestPatternsAgreeWithServeMux(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	segments := []string{"a", "b", "%61", "c", "d", "{x}"}
 	conflicts := 0
-	for round := range 300 {
+	for round := range 200 {
 		one, spread := newPatterns(), newPatterns()
-		one.shards = one.shards[:1]
-		for range 1 + round {
+		one.spread(1)
+		for range 1 + round/2 {
 			var b strings.Builder
 			b.WriteString([]string{"", "", "GET ", "POST "}[random.IntN(4)] + []string{"", "h"}[random.IntN(2)])
 			for i := range 1 + random.IntN(3) {
@@ -129,11 +129,10 @@ func TestPatternsAgreeWithServeMux(t *testing.T) {
 			}
 			if strings.Contains(whatOne, "conflicts") {
 				conflicts++
-				break // a mux keeps nothing of a pattern it refused; what follows may differ
 			}
 		}
 	}
-	if conflicts < 100 {
+	if conflicts < 1000 {
 		t.Errorf("only %d conflicts were met", conflicts)
 	}
 }

@@ -90,6 +90,10 @@ func must(err error) {
 func run(ctx context.Context, env *environment, args []string) int {
 	root := newRoot(env)
 	root.SetArgs(args)
+	return execute(ctx, env, root)
+}
+
+func execute(ctx context.Context, env *environment, root *cobra.Command) int {
 	started := false
 	noteStart(root, &started)
 	verb, err := root.ExecuteContextC(ctx)
