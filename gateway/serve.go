@@ -82,9 +82,11 @@ func (g *Gateway) stop(hurry context.Context, server *http.Server, f *front) err
 	defer cancel()
 	err := server.Shutdown(drain)
 	g.endTunnels(drain)
+	left := g.inFlight.Load()
 	if err != nil {
-		_ = server.Close() // cuts what has not ended; the error above says that there was some
-		left := g.inFlight.Load()
+		_ = server.Close() // cuts what has not ended: connections without a request, and what is counted here
+	}
+	if err != nil && left > 0 {
 		return fmt.Errorf("gateway: %d requests had not ended after %s: %w", left, bounds.Drain, err)
 	}
 	g.logger.Info("gateway stopped")
