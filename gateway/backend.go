@@ -46,6 +46,7 @@ func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
 		}
 		response, failure := picked.Conns.Do(ctx, r)
 		if failure == nil {
+			picked.Connected()
 			return attempt{server: picked, response: response}
 		}
 		if failure.Outcome != upstream.NoConnection {

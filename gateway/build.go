@@ -87,7 +87,7 @@ func (g *Gateway) buildBackends(t *table, former *table) error {
 		}
 		b, err := g.openBackend(name, config, drained[name])
 		if err != nil {
-			return fmt.Errorf("backend %q: %w", name, err)
+			return err
 		}
 		t.backends[name] = b
 	}
@@ -99,7 +99,7 @@ func (g *Gateway) openBackend(name string, config Backend, drained []string) (*b
 	if config.Upstream.CA != "" {
 		authorities, err := certs.LoadPool(config.Upstream.CA)
 		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
+			return nil, fmt.Errorf("backend %q: ca: %w", name, err)
 		}
 		secure.RootCAs = authorities
 	}
