@@ -40,9 +40,6 @@ func (s *Server) apiIssues(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	if issues == nil {
-		issues = []Issue{}
-	}
 	s.sendJSON(w, r, http.StatusOK, map[string]any{"issues": issues})
 }
 
@@ -86,9 +83,6 @@ func (s *Server) apiComments(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.fail(w, r, err)
 		return
-	}
-	if comments == nil {
-		comments = []Comment{}
 	}
 	s.sendJSON(w, r, http.StatusOK, map[string]any{"comments": comments})
 }

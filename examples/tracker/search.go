@@ -45,7 +45,7 @@ func index(ctx context.Context, tx *sql.Tx, kind textKind, id int64, title, body
 func (s *Store) Search(ctx context.Context, query string, limit int) ([]Hit, error) {
 	match := matchOf(query)
 	if match == "" {
-		return nil, nil
+		return []Hit{}, nil
 	}
 	return list(ctx, s.read, func(scan func(...any) error) (h Hit, err error) {
 		err = scan(&h.Kind, &h.URL, &h.Title, &h.Text)

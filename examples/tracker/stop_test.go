@@ -8,10 +8,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 // TestStopInOrder stops a copy in the middle of an upload and with a mail under way: both end well,
@@ -144,10 +147,15 @@ func TestStopEndsSocketsProperly(t *testing.T) {
 	alice := login(t, c.URL, "alice")
 	conn := socket(t, alice)
 	receive[hello](t, conn)
+	closed := make(chan error, 1)
+	go func() {
+		_, _, err := conn.Read(t.Context())
+		closed <- err
+	}()
 	if err := c.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := conn.Read(t.Context()); err == nil || !strings.Contains(err.Error(), "StatusGoingAway") {
+	if err := <-closed; websocket.CloseStatus(err) != websocket.StatusGoingAway {
 		t.Errorf("closed with %v", err)
 	}
 }
@@ -166,7 +174,8 @@ func TestStopCutsWhatHangs(t *testing.T) {
 		}
 		cut <- err
 	}()
-	for visit(t, c.ControlURL).get("/stats"); !strings.Contains(visit(t, c.ControlURL).get("/stats").body, `"inFlight":1`); {
+	for admin := visit(t, c.ControlURL); !strings.Contains(admin.get("/stats").body, `"inFlight":1`); {
+		runtime.Gosched()
 	}
 	if err := c.Stop(t.Context()); err == nil {
 		t.Error("requests were cut off, and the exit status does not say so")

@@ -162,7 +162,7 @@ func list[T any](ctx context.Context, db *sql.DB, row func(scan func(...any) err
 		return nil, err
 	}
 	defer rows.Close()
-	var all []T
+	all := []T{} // an empty list is [] in JSON, and not null
 	for rows.Next() {
 		one, err := row(rows.Scan)
 		if err != nil {
