@@ -113,3 +113,18 @@ func (r *Reader) Close() error {
 	r.seg.users--
 	return r.s.leave(r.seg)
 }
+
+// SetAside copies a mail as it is on the disk, damaged or not, to a file in the directory damaged, and
+// takes it out of the spool. It returns the file's name. On an error the mail stays.
+func (s *Spool) SetAside(e *Entry) (file string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.seg == nil {
+		return "", ErrClosed
+	}
+	var found Found
+	if err := s.setAside(e.seg, e.off, e.off+e.Size(), &found); err != nil {
+		return "", fmt.Errorf("spool: set mail %016x aside: %w", e.id, err)
+	}
+	return found.Damaged[0], s.remove(e)
+}

@@ -158,7 +158,7 @@ func notInAtom(r rune) bool {
 }
 
 // ASCII tells whether s holds nothing beyond 7 bits.
-func ASCII(s string) bool {
+func ASCII[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false

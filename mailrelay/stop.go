@@ -1,0 +1,255 @@
+package mailrelay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"yadokari/durable"
+	"yadokari/mailrelay/spool"
+	"yadokari/mailrelay/wire"
+)
+
+// Result says how a stop ended.
+type Result struct {
+	Counts Counts        `json:"counts"`
+	Where  string        `json:"where,omitempty"` // directory of the mails left over
+	Took   time.Duration `json:"took"`
+	Err    error         `json:"-"` // what went wrong; mails that could not be left anywhere are counted as dropped
+}
+
+// Drain ends the relay: it refuses new mail, waits for the mails that are arriving, tries every mail of
+// the queue at once and goes on as usual until the queue is empty or ctx ends; then it leaves what is
+// left safely. Deliveries under way when ctx ends are cut off, and may happen twice. Drain takes
+// longer than ctx by what the disk needs. Further calls wait for the first and return its result.
+func (r *Relay) Drain(ctx context.Context) Result {
+	r.draining.Do(func() {
+		start := time.Now()
+		r.Refuse()
+		r.pool.TryNow()
+		r.queue.flush(0, true)
+		err := r.server.finish(ctx.Done())
+		select {
+		case <-r.queue.drained():
+		case <-ctx.Done():
+		}
+		r.giveUp()
+		r.pool.Close()
+		r.attempts.Wait()
+		r.result.Where, r.result.Err = r.leave()
+		r.result.Err = errors.Join(err, r.result.Err)
+		r.result.Counts = r.Counts()
+		r.result.Took = time.Since(start)
+		close(r.stopped)
+	})
+	<-r.stopped
+	return r.result
+}
+
+// leave puts what is left where it is safe, and tells where.
+func (r *Relay) leave() (where string, err error) {
+	rest := r.queue.takeAll()
+	if r.spool != nil && (!r.config.Leftover.Spool || len(rest) == 0) {
+		for _, it := range rest {
+			r.queue.finish(it, leftOver)
+			where = r.config.Spool
+		}
+		return where, r.spool.Close()
+	}
+	if len(rest) > 0 {
+		where, err = r.moveOut(rest)
+	}
+	if r.spool != nil {
+		err = errors.Join(err, r.spool.Close())
+	}
+	return where, err
+}
+
+// moveOut writes mails to a new directory below Leftover.Dir. Those that cannot be written stay in the
+// spool or, without one, are lost.
+func (r *Relay) moveOut(rest []*item) (where string, err error) {
+	lost := func(it *item, why string) {
+		if r.spool != nil {
+			r.queue.finish(it, leftOver)
+		} else {
+			r.drop(it, why)
+		}
+	}
+	if r.config.Leftover.Dir == "" {
+		for _, it := range rest {
+			lost(it, "the relay stops and has nowhere to leave it")
+		}
+		return "", fmt.Errorf("mail: %d mails were lost: there is no leftover.dir", len(rest))
+	}
+	where = filepath.Join(r.config.Leftover.Dir, fmt.Sprintf("%s-%s", r.hostname, name(r.nextID())))
+	out, err := openLeftover(r.config.Leftover.Dir, where)
+	if err != nil {
+		for _, it := range rest {
+			lost(it, "the relay stops and cannot leave it: "+err.Error())
+		}
+		return r.config.Spool, fmt.Errorf("mail: leftover: %w", err)
+	}
+	var mu sync.Mutex
+	failed := map[*item]error{}
+	each(rest, func(it *item) {
+		if err := r.copyTo(out, it); err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			failed[it] = err
+		}
+	})
+	err = out.Close()
+	for _, it := range rest {
+		if cause := failed[it]; cause != nil {
+			err = errors.Join(err, cause)
+			lost(it, "the relay stops and cannot leave it: "+cause.Error())
+		} else {
+			r.discard(it, leftOver)
+		}
+	}
+	return where, err
+}
+
+func openLeftover(dir, where string) (*spool.Spool, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	out, _, err := spool.Open(where, spool.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return out, durable.SyncDir(dir)
+}
+
+// each calls f for every item, many at once, so that they share fsyncs.
+func each(items []*item, f func(*item)) {
+	next := make(chan *item)
+	var workers sync.WaitGroup
+	for range min(64, len(items)) {
+		workers.Go(func() {
+			for it := range next {
+				f(it)
+			}
+		})
+	}
+	for _, it := range items {
+		next <- it
+	}
+	close(next)
+	workers.Wait()
+}
+
+// copyTo appends what is open of a mail to another spool.
+func (r *Relay) copyTo(out *spool.Spool, it *item) error {
+	m, err := r.load(it)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	e := m.Envelope
+	e.To = pick(e.To, openRecipients(it, len(e.To)))
+	text, err := whole(m)
+	if err != nil {
+		return err
+	}
+	_, err = out.Append(it.id, &e, text)
+	return err
+}
+
+// whole is a mail's text in memory.
+func whole(m *loaded) ([]byte, error) {
+	if text, ok := m.Text.(bytesText); ok {
+		return text, nil
+	}
+	var w sliceWriter
+	_, err := m.Text.WriteTo(&w)
+	return w, err
+}
+
+type sliceWriter []byte
+
+func (w *sliceWriter) Write(p []byte) (int, error) {
+	*w = append(*w, p...)
+	return len(p), nil
+}
+
+// Inject takes back what an earlier run has left in dir: a leftover directory, one of those in it, or
+// the spool of a relay that does not run any more. Every mail that is taken is safe in the queue
+// before it is removed there. It returns how many were taken; an error if some were not, for want of
+// room, say: call it again later.
+func (r *Relay) Inject(dir string) (taken int, err error) {
+	if r.refusing.Load() {
+		return 0, errors.New("mail: inject: the relay is stopping")
+	}
+	dirs, err := spoolsIn(dir)
+	if err != nil {
+		return 0, fmt.Errorf("mail: inject: %w", err)
+	}
+	for _, d := range dirs {
+		n, e := r.injectOne(d)
+		taken += n
+		if e != nil {
+			err = errors.Join(err, fmt.Errorf("mail: inject %s: %w", d, e))
+		}
+	}
+	return taken, err
+}
+
+// spoolsIn is dir, if it holds segments, or those directories in it that do.
+func spoolsIn(dir string) ([]string, error) {
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, err
+	}
+	if own, err := filepath.Glob(filepath.Join(dir, "*.mail")); err != nil || len(own) > 0 {
+		return []string{dir}, err
+	}
+	inside, err := filepath.Glob(filepath.Join(dir, "*", "*.mail"))
+	var dirs []string
+	for _, file := range inside {
+		if d := filepath.Dir(file); len(dirs) == 0 || dirs[len(dirs)-1] != d {
+			dirs = append(dirs, d)
+		}
+	}
+	return dirs, err
+}
+
+func (r *Relay) injectOne(dir string) (taken int, err error) {
+	in, found, err := spool.Open(dir, spool.Options{})
+	if err != nil {
+		return 0, err
+	}
+	r.report(found, dir)
+	for _, m := range found.Mails {
+		if err = r.injectMail(in, m); err != nil {
+			break
+		}
+		taken++
+	}
+	if err = errors.Join(err, in.Close()); err == nil && len(found.Damaged) == 0 {
+		_ = os.Remove(filepath.Join(dir, "lock"))
+		_ = os.Remove(dir) // it may hold something else: then it stays
+	}
+	return taken, err
+}
+
+func (r *Relay) injectMail(in *spool.Spool, m spool.Mail) error {
+	envelope, reader, err := in.Read(m.Entry)
+	if err != nil {
+		return err
+	}
+	var text sliceWriter
+	_, err = reader.WriteTo(&text)
+	if err = errors.Join(err, reader.Close()); err != nil {
+		return err
+	}
+	envelope.To = pick(envelope.To, openRecipients(&item{entry: m.Entry}, len(envelope.To)))
+	e := wire.Envelope(envelope)
+	if it, reply := r.enqueue(r.nextID(), &e, text, ready, fromLeftover); it == nil {
+		return fmt.Errorf("mail %s: %s", name(m.Entry.ID()), reply)
+	}
+	return in.Remove(m.Entry)
+}
