@@ -15,7 +15,7 @@ import (
 // build makes a table from a configuration, taking from the former table the backends that have not
 // changed and the records of the routes that are still there.
 func (g *Gateway) build(c *Config, former *table) (t *table, err error) {
-	t = &table{config: c, backends: map[string]*backend{}, sticky: newSticky(c.Sticky)}
+	t = &table{config: c, backends: map[string]*backend{}, byName: map[string]*route{}, sticky: newSticky(c.Sticky)}
 	if t.peers, err = parsePeers(c.TrustedPeers); err != nil {
 		return nil, err
 	}
@@ -31,13 +31,16 @@ func (g *Gateway) build(c *Config, former *table) (t *table, err error) {
 		return nil, err
 	}
 	for _, config := range c.Routes {
-		t.routes = append(t.routes, g.buildRoute(t, config, former))
+		r := g.buildRoute(t, config, former)
+		t.routes = append(t.routes, r)
+		t.byName[r.name] = r
 	}
 	t.rest = g.buildRoute(t, Route{Name: restRoute, From: t.restBackend()}, former)
 	if t.rest.old == nil {
 		return nil, fmt.Errorf("gateway.backends: there is no backend %q for requests that no route matches", oldBackend)
 	}
-	return t, t.index()
+	t.index, err = newIndex(t.routes)
+	return t, err
 }
 
 // restBackend serves what no route matches: the old side, by name or because there is no other.

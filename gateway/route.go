@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -48,54 +47,20 @@ func (r *route) ServeHTTP(http.ResponseWriter, *http.Request) {}
 // table is everything a request needs to know of the configuration. It never changes; a reload puts
 // another in its place.
 type table struct {
-	config    *Config
-	mux       *http.ServeMux
-	routes    []*route
-	byName    map[string]*route
-	byPattern map[string]*route
-	rest      *route // for requests that no route matches
-	backends  map[string]*backend
-	sticky    *sticky
-	peers     peers
-	override  *override
+	config   *Config
+	routes   []*route
+	byName   map[string]*route
+	index    *index
+	rest     *route // for requests that no route matches
+	backends map[string]*backend
+	sticky   *sticky
+	peers    peers
+	override *override
 }
 
-// index makes the routes findable by request.
-func (t *table) index() (err error) {
-	t.mux = http.NewServeMux()
-	t.byName, t.byPattern = map[string]*route{}, map[string]*route{}
-	for _, r := range t.routes {
-		t.byName[r.name] = r
-		for _, pattern := range r.config.Match {
-			if err := register(t.mux, pattern, r); err != nil {
-				return fmt.Errorf("route %q: pattern %q: %w", r.name, pattern, err)
-			}
-			t.byPattern[pattern] = r
-		}
-	}
-	return nil
-}
-
-// register turns the panic by which ServeMux refuses a pattern into an error.
-func register(mux *http.ServeMux, pattern string, r *route) (err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("%v", reason)
-		}
-	}()
-	mux.Handle(pattern, r)
-	return nil
-}
-
-// find is the route of a request. Where a ServeMux would redirect (to a cleaned path, or to a path
-// with its slash), the route of the place it would redirect to is meant: the app answers as it
-// always has.
+// find is the route of a request.
 func (t *table) find(r *http.Request) *route {
-	handler, pattern := t.mux.Handler(r)
-	if found, ok := handler.(*route); ok {
-		return found
-	}
-	if found, ok := t.byPattern[pattern]; ok {
+	if found := t.index.find(r); found != nil {
 		return found
 	}
 	return t.rest

@@ -65,20 +65,22 @@ func notAPattern(pattern string) (what, remedy string) {
 	return fmt.Sprintf("%q is not a pattern", pattern), `write "[METHOD ][HOST]/PATH", as in "GET /wiki/" or "/wiki/{page}"`
 }
 
-func isPattern(pattern string) bool { return registers(http.NewServeMux(), pattern) == nil }
+func isPattern(pattern string) bool {
+	return registers(http.NewServeMux(), pattern, http.NotFoundHandler()) == nil
+}
 
 // register returns false, and has changed nothing, when the pattern conflicts with one registered
 // before, or is none.
 func (s *patterns) register(pattern string) bool {
 	segment, literal := firstSegment(pattern)
 	if literal {
-		return registers(s.shard(segment), pattern) == nil
+		return registers(s.shard(segment), pattern, http.NotFoundHandler()) == nil
 	}
 	if s.wild++; s.wild == maxWild {
 		s.spread(1)
 	}
 	for i, shard := range s.shards {
-		if registers(shard, pattern) != nil {
+		if registers(shard, pattern, http.NotFoundHandler()) != nil {
 			if i > 0 { // the shards before this one have it
 				s.spread(len(s.shards))
 			}
@@ -101,11 +103,11 @@ func (s *patterns) spread(n int) {
 	for _, pattern := range s.order {
 		segment, literal := firstSegment(pattern)
 		if literal {
-			registers(s.shard(segment), pattern)
+			registers(s.shard(segment), pattern, http.NotFoundHandler())
 			continue
 		}
 		for _, shard := range s.shards {
-			registers(shard, pattern)
+			registers(shard, pattern, http.NotFoundHandler())
 		}
 	}
 }
@@ -121,7 +123,7 @@ func (s *patterns) rival(pattern string) string {
 			break
 		}
 		pair := http.NewServeMux()
-		if registers(pair, other) == nil && registers(pair, pattern) != nil {
+		if registers(pair, other, http.NotFoundHandler()) == nil && registers(pair, pattern, http.NotFoundHandler()) != nil {
 			return fmt.Sprintf("%q of route %q", other, s.routes[other])
 		}
 	}
@@ -147,8 +149,8 @@ func firstSegment(pattern string) (segment string, literal bool) {
 }
 
 // registers returns the reason for which mux refuses the pattern: it tells by a panic.
-func registers(mux *http.ServeMux, pattern string) (reason any) {
+func registers(mux *http.ServeMux, pattern string, handler http.Handler) (reason any) {
 	defer func() { reason = recover() }()
-	mux.Handle(pattern, http.NotFoundHandler())
+	mux.Handle(pattern, handler)
 	return nil
 }
