@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# Runs the project's tests. It needs Debian, Go, and to be root where a package has to be installed;
+# everything else it sets up itself. A missing server is an error, never a skip.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# What runs without a name given, in this order. Every module in a folder under test/ (tools apart) is
+# a stage of the folder's name; its program `install`, if there is one, runs before.
+stages() {
+	echo format vet lint unit fuzz
+	local module
+	for module in test/*/go.mod; do
+		module=${module#test/} module=${module%/go.mod}
+		[ "$module" = tools ] || echo "$module"
+	done
+}
+
+usage() {
+	cat <<-END
+		Usage: ./test.sh [STAGE]...
+
+		Runs every stage, or those that are named:
+
+		  format    gofmt changes nothing
+		  vet       go vet finds nothing, in any module
+		  lint      golangci-lint (.golangci.yml) finds nothing, in any module
+		  unit      every test of the main module, with the race detector
+		  fuzz      every fuzz target, for FUZZTIME (${fuzztime})
+	END
+	local stage
+	for stage in $(stages); do
+		case $stage in
+		format | vet | lint | unit | fuzz) ;;
+		*) printf '  %-9s the tests in test/%s, against real servers\n' "$stage" "$stage" ;;
+		esac
+	done
+	cat <<-END
+
+		and, only when named, because it asks https://vuln.go.dev or the database in VULNDB (a URL):
+
+		  vuln      govulncheck finds no known vulnerability that the code reaches
+
+		Environment: FUZZTIME (duration), TESTFLAGS (added to every go test, for example "-run Shift -v").
+	END
+}
+
+fuzztime=${FUZZTIME:-3s}
+# Words are split on purpose: flags have no spaces here.
+read -r -a testflags <<<"${TESTFLAGS:-}"
+
+say() { printf '\n==> %s\n' "$*"; }
+
+# need installs Debian packages whose program, or file, is missing: need PROGRAM PACKAGE [PROGRAM PACKAGE]…
+# Services of a package are not started (policy-rc.d 101: see invoke-rc.d(8)).
+need() {
+	local missing=() policy=/usr/sbin/policy-rc.d made=
+	while [ $# -gt 0 ]; do
+		command -v "$1" >/dev/null || [ -e "$1" ] || missing+=("$2")
+		shift 2
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+		echo "missing: ${missing[*]}; install them, or run this as root on Debian" >&2
+		return 1
+	fi
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' >$policy
+		chmod 755 $policy
+		made=yes
+	fi
+	local status=0
+	install_packages "${missing[@]}" || { apt-get -q update && install_packages "${missing[@]}"; } || status=$?
+	[ -z "$made" ] || rm -f $policy
+	return $status
+}
+
+install_packages() {
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+}
+
+# modules are the folders that hold a module of our own with code.
+modules() { git ls-files -co --exclude-standard -- 'go.mod' '*/go.mod' | while read -r file; do
+	folder=$(dirname "$file")
+	case $folder in test/tools | */components) ;; *) echo "$folder" ;; esac
+done; }
+
+tool() { # tool NAME ARGS…: one of the programs pinned in test/tools, run in the current folder
+	local name=$1 program
+	shift
+	program=$(go -C "$root/test/tools" tool -n "$name")
+	"$program" "$@"
+}
+root=$PWD
+
+stage_format() {
+	local files
+	files=$(git ls-files -co --exclude-standard -- '*.go' | while read -r file; do [ ! -e "$file" ] || echo "$file"; done | xargs gofmt -l)
+	[ -z "$files" ] || { printf 'gofmt would change:\n%s\n' "$files" >&2; return 1; }
+}
+
+stage_vet() {
+	local module
+	for module in $(modules); do
+		go -C "$module" vet ./...
+	done
+}
+
+stage_lint() {
+	local module failed=0
+	for module in $(modules); do
+		echo "$module"
+		(cd "$module" && tool golangci-lint run --config "$root/.golangci.yml" ./...) || failed=1
+	done
+	return $failed
+}
+
+stage_unit() {
+	need gcc gcc /usr/include/stdlib.h libc6-dev # the race detector needs cgo
+	# Two packages at a time, however many cores: timing-sensitive code is tested with injected time,
+	# but the ports and files of too many packages at once are real.
+	go test -race -p 2 -timeout 15m "${testflags[@]}" ./...
+}
+
+# Fuzz targets run one at a time: go test takes no more.
+stage_fuzz() {
+	local line package target
+	git grep -hl --untracked '^func Fuzz' -- '*_test.go' | grep -v ^test/ | sort | while read -r file; do
+		package=./$(dirname "$file")
+		grep -o '^func Fuzz[A-Za-z0-9_]*' "$file" | while read -r line; do
+			target=${line#func }
+			echo "$package $target"
+			go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package"
+		done
+	done
+}
+
+stage_vuln() {
+	tool govulncheck ${VULNDB:+-db "$VULNDB"} ./...
+}
+
+stage_module() { # the tests of one module under test/
+	if [ -x "test/$1/install" ]; then
+		"test/$1/install"
+	fi
+	go -C "test/$1" test -timeout 30m "${testflags[@]}" ./...
+}
+
+run() {
+	local begun=$SECONDS
+	say "$1"
+	case $1 in
+	format | vet | lint | unit | fuzz | vuln) "stage_$1" ;;
+	*) stage_module "$1" ;;
+	esac
+	took+=("$(printf '%-9s %4d s' "$1" $((SECONDS - begun)))")
+}
+
+named=()
+for argument in "$@"; do
+	case $argument in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	esac
+	if [ "$argument" != vuln ] && ! stages | tr ' ' '\n' | grep -qx -- "$argument"; then
+		echo "test.sh: there is no stage $argument; see ./test.sh --help" >&2
+		exit 2
+	fi
+	named+=("$argument")
+done
+if [ ${#named[@]} -eq 0 ]; then
+	read -r -d '' -a named < <(stages) || true
+fi
+command -v go >/dev/null || { echo "test.sh: go is not in PATH" >&2; exit 1; }
+need git git
+took=()
+trap '[ ${#took[@]} -eq 0 ] || printf "%s\n" "" "time:" "${took[@]}"' EXIT
+for stage in "${named[@]}"; do
+	run "$stage"
+done
