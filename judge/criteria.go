@@ -22,7 +22,8 @@ type Criteria struct {
 	Share setting.Share
 	// Reference is what the old side did in earlier stages. With it, the new side is judged against
 	// these figures instead of the old side's part of the windows: for the stage in which the old side
-	// has no traffic left. The two are then not of the same time, and the verdict says so.
+	// has no traffic left. The two are then not of the same time, and the verdict says so; latency, which
+	// follows the hour's load, is not judged.
 	Reference *Tally
 	// Mirror says that only copies of requests reach the new side, and that responses are compared.
 	Mirror bool

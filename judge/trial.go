@@ -47,6 +47,9 @@ func NewTrial(c Criteria) *Trial {
 	}
 	left := c.Alpha
 	quantiles := c.quantiles()
+	if c.Reference != nil {
+		quantiles = nil // how long an answer takes follows the load, which was another when the reference was taken
+	}
 	for _, q := range quantiles {
 		alpha := c.Alpha * latencyPart / float64(len(quantiles))
 		left -= alpha

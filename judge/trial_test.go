@@ -82,8 +82,8 @@ func TestReference(t *testing.T) {
 	c.Reference = &old
 	good := Window{New: served(1000, 1, 82*time.Millisecond)}
 	expect(t, feed(NewTrial(c), 10, good), Pass, "0.1 % (20 of 20,000)", "figures of earlier stages")
-	slow := Window{New: served(1000, 1, 200*time.Millisecond)}
-	expect(t, feed(NewTrial(c), 10, slow), Fail, "p95 of new side is at least", "figures of earlier stages")
+	slow := Window{New: served(1000, 1, 200*time.Millisecond)} // the hour may be another: latency is not held against it
+	expect(t, feed(NewTrial(c), 10, slow), Pass, "figures of earlier stages")
 	worse := Window{New: served(1000, 10, 80*time.Millisecond)}
 	expect(t, feed(NewTrial(c), 60, worse), Fail, "new side failed 1 %")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -22,6 +23,8 @@ import (
 //  2. A line in verbs below. A verb with verbs of its own (shift start) is made by group.
 func verbs(env *environment) []*cobra.Command {
 	return []*cobra.Command{
+		newDemoCommand(env),
+		newDemoTrackerCommand(env),
 		newGatewayCommand(env),
 		newShiftCommand(env),
 		newBackendCommand(env),
@@ -103,7 +106,10 @@ func execute(ctx context.Context, env *environment, root *cobra.Command) int {
 	if !started {
 		err = &usageError{err: err, help: verb.CommandPath() + " --help"}
 	}
-	fmt.Fprintln(env.err, lines(verb, err))
+	var status exitStatus
+	if !errors.As(err, &status) {
+		fmt.Fprintln(env.err, lines(verb, err))
+	}
 	return exitCode(err)
 }
 

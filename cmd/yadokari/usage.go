@@ -31,8 +31,27 @@ func (e *usageError) Error() string {
 
 func (e *usageError) Unwrap() error { return e.err }
 
+// exitStatus is the exit code of a process that the verb stood for, and that has said itself what there
+// was to say. Zero is no error.
+type exitStatus int
+
+// Error is not printed.
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// exit hands a code on as the verb's own.
+func exit(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return exitStatus(code)
+}
+
 // exitCode is 2 for wrong usage or configuration, else 1.
 func exitCode(err error) int {
+	var status exitStatus
+	if errors.As(err, &status) {
+		return int(status)
+	}
 	var usage *usageError
 	var faults config.Faults
 	if errors.As(err, &usage) || errors.As(err, &faults) {
