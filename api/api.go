@@ -9,7 +9,6 @@ import (
 
 	"yadokari/admin"
 	"yadokari/gateway"
-	"yadokari/gateway/balance"
 	"yadokari/setting"
 	"yadokari/shift"
 )
@@ -32,7 +31,7 @@ type Controller interface {
 
 // Plane is what the API needs of the data plane. *gateway.Gateway is one.
 type Plane interface {
-	Servers() map[string][]balance.ServerStatus
+	Servers() map[string][]gateway.ServerStatus
 	Drain(backend, server string) error
 	Undrain(backend, server string) error
 	WaitIdle(ctx context.Context, backend, server string) error
@@ -53,6 +52,7 @@ type About struct {
 type API struct {
 	Controller Controller
 	Plane      Plane
+	History    History
 	// About is asked at each call, because a reload changes the answer.
 	About func() About
 }
@@ -69,7 +69,11 @@ func (a *API) Register(s *admin.Server) {
 	view("GET /api/v1/routes", func(*http.Request) (any, error) { return a.Controller.Statuses(), nil })
 	view("GET /api/v1/routes/{route}", a.status)
 	view("GET /api/v1/routes/{route}/differences", a.differences)
+	view("GET /api/v1/routes/{route}/series", a.series)
+	view("GET /api/v1/routes/{route}/latencies", a.latencies)
+	view("GET /api/v1/series", a.recent)
 	view("GET /api/v1/ledger", a.ledger)
+	s.Handle("GET /api/v1/ledger.jsonl", admin.Viewer, http.HandlerFunc(a.export))
 	view("GET /api/v1/backends", a.backends)
 	view("GET /api/v1/backends/{backend}/servers/{server}/wait", a.wait)
 	s.Handle("GET /api/v1/events", admin.Viewer, http.HandlerFunc(a.events))

@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"yadokari/admin"
-	"yadokari/gateway/balance"
+	"yadokari/gateway"
 )
 
 // Backend is one backend and the state of its servers.
 type Backend struct {
 	Name    string                 `json:"name"`
-	Servers []balance.ServerStatus `json:"servers"`
+	Servers []gateway.ServerStatus `json:"servers"`
 }
 
 func (a *API) backends(*http.Request) (any, error) {

@@ -3,14 +3,22 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"yadokari/admin"
+	"yadokari/history"
 	"yadokari/shift"
 )
 
 // events streams changes: first "routes" with every status, then "route" with one status at each
-// change. A client that was too slow gets "routes" again, so that what it shows is whole.
+// change. A client that was too slow gets "routes" again, so that what it shows is whole. With ?batch
+// it is for pages that show many routes: see batch.
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
+	options, err := parseStream(r)
+	if err != nil {
+		admin.WriteError(w, err)
+		return
+	}
 	changes := a.Controller.Subscribe()
 	defer changes.Close()
 	stream, err := admin.Stream(w, r)
@@ -23,6 +31,10 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	send := func(event string, v any) bool {
 		number++
 		return stream.Send(strconv.Itoa(number), event, v) == nil
+	}
+	if options.batch > 0 {
+		(&batch{api: a, options: options, send: send}).run(stream, changes)
+		return
 	}
 	if !send("routes", a.Controller.Statuses()) {
 		return
@@ -44,4 +56,133 @@ func (a *API) pass(e shift.Event, send func(string, any) bool) bool {
 		return send("routes", a.Controller.Statuses())
 	}
 	return send("route", e.Status)
+}
+
+// streamOptions are the query of the events call.
+type streamOptions struct {
+	batch  time.Duration // 0: every change for itself
+	brief  bool          // leave evidence out
+	series bool          // send the recent series too
+}
+
+const (
+	leastBatch = 100 * time.Millisecond
+	mostBatch  = 10 * time.Second
+)
+
+func parseStream(r *http.Request) (o streamOptions, err error) {
+	q := r.URL.Query()
+	if text := q.Get("batch"); text != "" {
+		if o.batch, err = time.ParseDuration(text); err != nil || o.batch < leastBatch || o.batch > mostBatch {
+			return o, badQuery("batch", text, "a duration from 100ms to 10s")
+		}
+	}
+	for name, into := range map[string]*bool{"brief": &o.brief, "series": &o.series} {
+		text := q.Get(name)
+		if *into = text == "1"; text != "" && text != "1" {
+			return o, badQuery(name, text, "1, or left out")
+		}
+		if *into && o.batch == 0 {
+			return o, badQuery(name, text, "to be had without batch")
+		}
+	}
+	return o, nil
+}
+
+// batch gathers changes. What changes where a route's users are, its verdict or its problem is sent at
+// once, with everything gathered until then; other news (numbers) once in a while.
+type batch struct {
+	api     *API
+	options streamOptions
+	send    func(event string, v any) bool
+
+	gathered map[string]*shift.Status
+	known    map[string]headline
+	until    int64 // of the recent series that were sent
+}
+
+// headline is what is sent at once when it changes.
+type headline struct {
+	state                   shift.State
+	stage, verdict, problem string
+}
+
+func headlineOf(s *shift.Status) headline { return headline{s.State, s.Stage, s.Verdict, s.Problem} }
+
+func (b *batch) run(stream *admin.EventStream, changes *shift.Subscription) {
+	if !b.all() || !b.recent(time.Now()) {
+		return
+	}
+	tick := time.NewTicker(b.options.batch)
+	defer tick.Stop()
+	for {
+		good := true
+		select {
+		case <-stream.Done():
+			return
+		case now := <-tick.C:
+			good = b.flush() && b.recent(now)
+		case e, open := <-changes.Events():
+			if !open {
+				return
+			}
+			good = b.take(e)
+		}
+		if !good {
+			return
+		}
+	}
+}
+
+// all sends every status.
+func (b *batch) all() bool {
+	b.gathered, b.known = map[string]*shift.Status{}, map[string]headline{}
+	statuses := b.api.Controller.Statuses()
+	for i := range statuses {
+		b.known[statuses[i].Route] = headlineOf(&statuses[i])
+		b.shorten(&statuses[i])
+	}
+	return b.send("routes", statuses)
+}
+
+func (b *batch) shorten(s *shift.Status) {
+	if b.options.brief {
+		s.Evidence = nil
+	}
+}
+
+func (b *batch) take(e shift.Event) bool {
+	if e.Lagged {
+		return b.all()
+	}
+	status := *e.Status // it is every subscriber's
+	b.shorten(&status)
+	b.gathered[status.Route] = &status
+	if h := headlineOf(&status); h != b.known[status.Route] {
+		b.known[status.Route] = h
+		return b.flush()
+	}
+	return true
+}
+
+func (b *batch) flush() bool {
+	if len(b.gathered) == 0 {
+		return true
+	}
+	list := make([]*shift.Status, 0, len(b.gathered))
+	for _, s := range b.gathered {
+		list = append(list, s)
+	}
+	clear(b.gathered)
+	return b.send("changes", list)
+}
+
+// recent sends the steps of the recent series that are over and were not sent.
+func (b *batch) recent(now time.Time) bool {
+	if !b.options.series || now.Unix() < b.until+history.RecentStep {
+		return true
+	}
+	news := b.api.recentSince(time.Unix(b.until, 0), now)
+	b.until = news.Until
+	return b.send("series", news)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"yadokari/admin"
 	"yadokari/gateway"
@@ -63,27 +62,6 @@ func (a *API) rollbackAll(r *http.Request) (any, error) {
 		moved = []shift.Status{}
 	}
 	return answer(moved, err)
-}
-
-func (a *API) ledger(r *http.Request) (any, error) {
-	q := r.URL.Query()
-	filter := shift.Filter{Route: q.Get("route"), Actor: q.Get("actor"), Action: shift.Action(q.Get("action"))}
-	var err error
-	if text := q.Get("before"); text != "" {
-		if filter.Before, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return nil, badQuery("before", text, "a seq of the ledger")
-		}
-	}
-	if text := q.Get("limit"); text != "" {
-		if filter.Limit, err = strconv.Atoi(text); err != nil || filter.Limit < 1 {
-			return nil, badQuery("limit", text, "a number from 1 to 10000")
-		}
-	}
-	entries, err := a.Controller.History(filter)
-	if entries == nil {
-		entries = []shift.Entry{}
-	}
-	return answer(entries, err)
 }
 
 func badQuery(name, value, want string) error {

@@ -19,6 +19,7 @@ import (
 	"yadokari/api"
 	"yadokari/config"
 	"yadokari/gateway"
+	"yadokari/history"
 	"yadokari/shift"
 )
 
@@ -62,6 +63,7 @@ type gatewayProcess struct {
 	plane      *gateway.Gateway
 	store      *shift.FileStore
 	controller *shift.Controller
+	history    history.Keeper
 	admin      *admin.Server
 }
 
@@ -78,7 +80,7 @@ func newGatewayProcess(life context.Context, o Options, file *config.File) (p *g
 	}
 	p.controller, err = shift.New(shift.Options{
 		Routes: routes(c), Plane: p.plane, Store: p.store, Ledger: shift.OpenFileLedger(c.State, o.Logger),
-		Cluster: file.Cluster, Logger: o.Logger,
+		Cluster: file.Cluster, Logger: o.Logger, Observer: p.history.Observe,
 	})
 	if err == nil {
 		err = p.openAdmin()
@@ -99,7 +101,7 @@ func (p *gatewayProcess) openAdmin() (err error) {
 	if err != nil {
 		return err
 	}
-	(&api.API{Controller: p.controller, Plane: p.plane, About: p.about}).Register(p.admin)
+	(&api.API{Controller: p.controller, Plane: p.plane, History: &p.history, About: p.about}).Register(p.admin)
 	return nil
 }
 

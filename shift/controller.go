@@ -35,7 +35,7 @@ type RouteConfig struct {
 	Config *Config
 }
 
-// Options is what a Controller works with. All fields but Cluster, Logger and Tick are needed.
+// Options is what a Controller works with. All fields but Cluster, Logger, Observer and Tick are needed.
 type Options struct {
 	Routes []RouteConfig
 	Plane  DataPlane
@@ -45,6 +45,9 @@ type Options struct {
 	Cluster string
 	// Logger gets one event for every change and problem; nil: slog.Default().
 	Logger *slog.Logger
+	// Observer is told of every window in which something ended, as it is collected and judged. It is
+	// called by several goroutines, must be quick, and must not call the controller.
+	Observer func(Observation)
 	// Tick is how often routes in a stage are looked at; 0: 50 ms. It bounds the time from a bad
 	// window to a rollback.
 	Tick time.Duration
@@ -72,6 +75,8 @@ type Controller struct {
 	tick    time.Duration
 	judge   newTrial
 	began   time.Time
+
+	observer func(Observation)
 
 	reloading sync.Mutex // held by Reload and by loading the store
 	routes    atomic.Pointer[[]*route]
@@ -138,7 +143,7 @@ func New(o Options) (*Controller, error) {
 		o.Tick = usualTick
 	}
 	c := &Controller{plane: o.Plane, store: o.Store, ledger: o.Ledger, cluster: o.Cluster, logger: o.Logger,
-		tick: o.Tick, judge: judgeStage, began: time.Now(), work: make(chan struct{}, 1)}
+		tick: o.Tick, observer: o.Observer, judge: judgeStage, began: time.Now(), work: make(chan struct{}, 1)}
 	return c, c.begin(o.Routes)
 }
 

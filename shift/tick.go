@@ -40,7 +40,9 @@ func (c *Controller) look() {
 		if !r.mu.TryLock() {
 			continue
 		}
-		if next := c.visit(r, now); next != nil {
+		next := c.visit(r, now)
+		c.observe(r, r.record.place(), &c.ticker.window, now)
+		if next != nil {
 			// The data plane may take its time; the lock goes with the work.
 			c.rollbacks.Go(func() {
 				defer r.mu.Unlock()
@@ -189,7 +191,9 @@ func (c *Controller) enter(r *route, next Record) {
 		return
 	}
 	// What ended under the former placement says nothing of this one.
-	c.plane.Collect(r.name, new(judge.Window))
+	var w judge.Window
+	c.plane.Collect(r.name, &w)
+	c.observe(r, former.place(), &w, time.Now())
 	if former.State.watched() && former.Stage.Share < 1 && next.State.watched() {
 		addTally(&r.journey.old, &r.stage.old)
 	} else {

@@ -1,0 +1,125 @@
+package history
+
+import (
+	"time"
+
+	"yadokari/shift"
+)
+
+// The resolutions. Each step is a multiple of the one before.
+var (
+	second = resolution{1, 300}
+	five   = resolution{5, 60}
+	ten    = resolution{10, 720}
+	long   = resolution{120, 720}
+)
+
+// series is one route. What ends goes into the finest level; a step that is over goes on to the next.
+type series struct {
+	levels   []*level
+	detailed bool
+	last     time.Time // something ended, or the route was watched
+	watched  time.Time // its new side served or was tried
+	stage    stage
+}
+
+// stage holds the latencies of the stage that is under way, or, after a rollback, of the one that it ended.
+type stage struct {
+	place    shift.Place
+	since    time.Time
+	old, new tally
+}
+
+func newSeries() *series { return &series{levels: []*level{newLevel(five)}} }
+
+// detail begins to keep finer and longer series.
+func (s *series) detail() {
+	s.detailed = true
+	s.levels = []*level{newLevel(second), s.levels[0], newLevel(ten), newLevel(long)}
+}
+
+// plain gives up what detail began.
+func (s *series) plain() {
+	s.detailed = false
+	s.levels = s.levels[1:2]
+	s.stage = stage{}
+}
+
+func (s *series) add(o shift.Observation) {
+	now := o.Time.Unix()
+	s.turn(now)
+	l := s.levels[0]
+	if !l.begun {
+		l.begun, l.at = true, l.stepOf(now)
+	}
+	w := o.Window
+	l.sums.old.add(&w.Old)
+	l.sums.new.add(&w.New)
+	l.sums.share = float32(o.Place.Share)
+	l.sums.doubt = max(l.sums.doubt, doubt(o.Evidence))
+	l.sums.fallbacks += w.Fallbacks
+	l.sums.compared += w.Mirror.Compared
+	l.sums.different += w.Mirror.Different
+	s.last = o.Time
+	if !watched(o.Place.State) {
+		return
+	}
+	s.watched = o.Time
+	if s.detailed {
+		s.stage.add(o)
+	}
+}
+
+func (g *stage) add(o shift.Observation) {
+	if g.since.IsZero() || g.place.Stage != o.Place.Stage || g.place.Share != o.Place.Share {
+		*g = stage{place: o.Place, since: o.Time}
+	}
+	g.place = o.Place
+	g.old.add(&o.Window.Old)
+	g.new.add(&o.Window.New)
+}
+
+// turn ends the steps that are over, from the finest level on.
+func (s *series) turn(now int64) {
+	for i, l := range s.levels {
+		if !l.begun || now < l.at+l.step {
+			continue
+		}
+		if i+1 < len(s.levels) {
+			s.levels[i+1].take(l.at, &l.sums, s.levels[i+2:])
+		}
+		l.end()
+	}
+}
+
+// take adds a step of a finer level. If it belongs to a later step than the one under way, that ends.
+func (l *level) take(at int64, from *sums, coarser []*level) {
+	if step := l.stepOf(at); !l.begun || step > l.at {
+		if l.begun {
+			if len(coarser) > 0 {
+				coarser[0].take(l.at, &l.sums, coarser[1:])
+			}
+			l.end()
+		}
+		l.begun, l.at = true, step
+	}
+	l.sums.merge(from)
+}
+
+func (l *level) end() {
+	l.push(l.sums.point(l.at))
+	l.sums.reset()
+	l.begun = false
+}
+
+// level is the finest one that reaches back as far as span.
+func (s *series) level(span time.Duration) *level {
+	for _, l := range s.levels {
+		if l.span() >= span {
+			return l
+		}
+	}
+	return s.levels[len(s.levels)-1]
+}
+
+func watched(s shift.State) bool { return s == shift.Shifting || s == shift.Paused || s == shift.Done }
