@@ -53,9 +53,12 @@ func (d *drainFile) save(drained map[string][]string) error {
 	return durable.Replace(d.path(), append(text, '\n'), 0o640)
 }
 
+// ServerStatus is the state of one server of a backend.
+type ServerStatus = balance.ServerStatus
+
 // Servers is the state of every server, by backend.
-func (g *Gateway) Servers() map[string][]balance.ServerStatus {
-	all := map[string][]balance.ServerStatus{}
+func (g *Gateway) Servers() map[string][]ServerStatus {
+	all := map[string][]ServerStatus{}
 	for name, b := range g.table.Load().backends {
 		all[name] = b.group.Status()
 	}

@@ -34,7 +34,7 @@ func (c *Controller) clerk(ctx context.Context) {
 				news = nil
 				continue
 			}
-			c.reload(ctx)
+			_ = c.reload(ctx) // the loop asks again, and says what is wrong through problem
 		case <-c.work:
 			if c.doubtful() && !c.urgent() {
 				continue // a failing store is asked again by the timer, not by each new rollback
@@ -42,7 +42,7 @@ func (c *Controller) clerk(ctx context.Context) {
 		case <-timer.C:
 		}
 		if c.unloaded() != nil {
-			c.reload(ctx)
+			_ = c.reload(ctx) // the loop asks again, and says what is wrong through problem
 		}
 		if c.commit(ctx) {
 			retry = 0

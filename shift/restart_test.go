@@ -83,7 +83,7 @@ func TestARestartKeepsShareAndSinceAndJudgesAnew(t *testing.T) {
 		w.start(wiki(testConfig()))
 		defer w.stop()
 		after := w.now()
-		if after.Since != before.Since || after.Share != before.Share || after.New.Requests != 0 {
+		if !after.Since.Equal(before.Since) || after.Share != before.Share || after.New.Requests != 0 {
 			t.Errorf("before %+v\nafter %+v", before, after)
 		}
 		wait(time.Minute)

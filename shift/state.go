@@ -98,6 +98,7 @@ type Place struct {
 // Action is the kind of a change.
 type Action string
 
+// The kinds of changes.
 const (
 	ActStart    Action = "start"          // a journey began
 	ActPromote  Action = "promote"        // the next stage, after a pass and the hold time

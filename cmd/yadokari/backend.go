@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"yadokari/api"
-	"yadokari/gateway/balance"
+	"yadokari/gateway"
 )
 
 func newBackendCommand(env *environment) *cobra.Command {
@@ -63,7 +63,7 @@ func newBackendList(r *remote) *cobra.Command {
 	}
 }
 
-func cells(s balance.ServerStatus) []string {
+func cells(s gateway.ServerStatus) []string {
 	return []string{
 		s.ID, s.Health, yes(s.Drained), yes(s.Ejected), fmt.Sprint(s.InFlight), s.Since.Format(time.RFC3339), s.LastError,
 	}
@@ -82,7 +82,7 @@ func backendAction(r *remote, verb, short string) *cobra.Command {
 		Example: "  yadokari backend " + verb + " vm 10.0.1.11:9000",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			status, err := call[balance.ServerStatus](cmd.Context(), r, "POST", serverPath(args)+"/"+verb, nil)
+			status, err := call[gateway.ServerStatus](cmd.Context(), r, "POST", serverPath(args)+"/"+verb, nil)
 			if err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func serverPath(args []string) string {
 	return "/api/v1/backends/" + url.PathEscape(args[0]) + "/servers/" + url.PathEscape(args[1])
 }
 
-func printServer(env *environment, backend string, s balance.ServerStatus) error {
+func printServer(env *environment, backend string, s gateway.ServerStatus) error {
 	return env.print(s, func(w io.Writer) {
 		row(w, "BACKEND", "SERVER", "HEALTH", "DRAINED", "EJECTED", "IN FLIGHT", "SINCE", "LAST ERROR")
 		row(w, append([]string{backend}, cells(s)...)...)
@@ -114,7 +114,7 @@ first: waiting does not keep new requests away. It fails when --timeout is over.
 			until := time.Now().Add(timeout)
 			for {
 				left := max(time.Until(until), 0)
-				status, err := call[balance.ServerStatus](cmd.Context(), r, "GET", serverPath(args)+"/wait?timeout="+min(left, 10*time.Second).String(), nil)
+				status, err := call[gateway.ServerStatus](cmd.Context(), r, "GET", serverPath(args)+"/wait?timeout="+min(left, 10*time.Second).String(), nil)
 				if err != nil {
 					return err
 				}

@@ -255,7 +255,7 @@ func (g *Group[T]) becameIdle(s *Server[T]) {
 	}
 	g.mu.Unlock()
 	if last {
-		g.closeAll([]*Server[T]{s})
+		_ = g.closeAll([]*Server[T]{s}) // it has logged what failed
 	}
 }
 

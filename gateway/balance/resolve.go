@@ -62,7 +62,7 @@ func (g *Group[T]) resolve(ctx context.Context, start bool) {
 	}
 	idle := g.apply(g.wanted(), start)
 	g.mu.Unlock()
-	g.closeAll(idle)
+	_ = g.closeAll(idle) // it has logged what failed
 }
 
 // lookup returns the IPv4 addresses of host if it has any, and else its IPv6 addresses: a server with

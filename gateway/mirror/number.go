@@ -23,10 +23,10 @@ const maxExponent = 1 << 40
 func parseNumber(text []byte) (decimal, bool) {
 	var d decimal
 	text, d.negative = bytes.CutPrefix(text, []byte("-"))
-	mantissa, exponent := text, []byte(nil)
+	mantissa := text
 	if at := bytes.IndexAny(text, "eE"); at >= 0 {
-		mantissa, exponent = text[:at], text[at+1:]
-		if !d.scale(exponent) {
+		mantissa = text[:at]
+		if !d.scale(text[at+1:]) {
 			return d, false
 		}
 	}

@@ -100,7 +100,7 @@ func (c *conn) readHead(r *Request, s *sender) (*Response, *Failure) {
 		if _, err := c.br.Peek(1); err != nil {
 			return nil, c.failure(err, true)
 		}
-		resp, err := http.ReadResponse(c.br, &request)
+		resp, err := http.ReadResponse(c.br, &request) //nolint:bodyclose // Response.Close, or the next head, ends it
 		if err != nil {
 			return nil, c.failure(headError(err), false)
 		}
