@@ -24,7 +24,7 @@ type Options struct {
 	Out io.Writer
 	// Keep leaves everything running after the sums, until ctx ends.
 	Keep bool
-	// Rate is the requests a second of all users together; 0: 600.
+	// Rate is the requests a second of all users together; 0: 450.
 	Rate float64
 	// Patience is the longest the three journeys may take; 0: two minutes.
 	Patience time.Duration
@@ -36,7 +36,7 @@ const users = 200
 // Run gives the demonstration. It returns the sums, and an error when a promise was broken.
 func Run(ctx context.Context, o Options) (Sums, error) {
 	if o.Rate == 0 {
-		o.Rate = 600
+		o.Rate = 450
 	}
 	if o.Patience == 0 {
 		o.Patience = 2 * time.Minute
@@ -75,7 +75,7 @@ func play(ctx context.Context, o Options, s *site, tell *teller) (Sums, error) {
 	load, err := browse.Start(browsing, browse.Config{
 		URL: s.url(), Users: users, Rate: o.Rate, Sockets: 5, Timeout: 15 * time.Second,
 		Mix: map[browse.Activity]int{
-			browse.Wiki: 30, browse.Issues: 32, browse.Board: 30,
+			browse.Wiki: 52, browse.Issues: 18, browse.Board: 18,
 			browse.WikiPut: 2, browse.Comment: 2, browse.Search: 2, browse.Static: 2, browse.Upload: 1,
 		},
 	})

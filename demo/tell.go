@@ -26,6 +26,9 @@ func (t *teller) stage(s shift.Status) {
 		return
 	}
 	t.say("%-7s %s of the users are on containers", s.Route, s.Stage)
+	if s.By == shift.Automatic.Name {
+		t.say("        because %s", s.Why)
+	}
 }
 
 func (t *teller) end(s shift.Status) {

@@ -44,7 +44,7 @@ with 1 if a promise was broken.`,
 	}
 	flags := command.Flags()
 	flags.BoolVar(&o.Keep, "keep", false, "leave everything running until Ctrl-C")
-	flags.Float64Var(&o.Rate, "rate", 600, "requests a second of all users together")
+	flags.Float64Var(&o.Rate, "rate", 450, "requests a second of all users together")
 	flags.DurationVar(&o.Patience, "patience", 0, "the longest it may take; 0s: two minutes")
 	return command
 }
