@@ -1,0 +1,127 @@
+// Command mail compares the relay with Postfix: mails a second, end to end, and CPU time a mail, with
+// Postfix's own smtp-source as the client and smtp-sink as the mail server. All runs take turns on one
+// machine, so the ratios mean something where the figures do not.
+//
+// It needs root, Debian's postfix (installed, not running), and a quiet machine:
+//
+//	go run ./bench/mail [-mails 5000] [-rounds 3] [-dir DIRECTORY]
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"slices"
+	"time"
+)
+
+// figures are what one run measured.
+type figures struct {
+	accepted float64 // mails a second taken from the client
+	rate     float64 // mails a second, from the first to its arrival of the last
+	cpu      float64 // microseconds a mail
+}
+
+// contestant is a server to measure: start returns its port, its process, and how to stop it.
+type contestant struct {
+	name  string
+	start func(dir string, sink int) (port, pid int, stop func() error, err error)
+}
+
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) > 1 && os.Args[1] == "relay" {
+		if err := relay(os.Args[2:]); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	mails := flag.Int("mails", 5000, "mails in a run")
+	rounds := flag.Int("rounds", 3, "runs of each; the median counts")
+	sessions := flag.Int("sessions", 20, "clients at once")
+	size := flag.Int("size", 4096, "bytes of a mail")
+	dir := flag.String("dir", "", "where spools are made; empty: the system's place for temporary files")
+	flag.Parse()
+	all := []contestant{
+		{"Postfix", startPostfix},
+		{"spool", startRelay("spool")},
+		{"cut-through", startRelay("cut-through")},
+		{"cut-through and spool", startRelay("both")},
+	}
+	results := map[string][]figures{}
+	for round := range *rounds {
+		for _, c := range all {
+			f, err := measure(c, *dir, *mails, *sessions, *size)
+			if err != nil {
+				log.Fatalf("%s: %v", c.name, err)
+			}
+			fmt.Printf("round %d  %-22s %7.0f accepted/s %7.0f mails/s %7.0f us CPU a mail\n", round+1, c.name, f.accepted, f.rate, f.cpu)
+			results[c.name] = append(results[c.name], f)
+		}
+	}
+	base := median(results["Postfix"])
+	fmt.Printf("\nmedian, and as a ratio to Postfix\n")
+	for _, c := range all {
+		m := median(results[c.name])
+		fmt.Printf("%-22s %7.0f mails/s (%.2f)  %7.0f us CPU a mail (%.2f)\n", c.name, m.rate, m.rate/base.rate, m.cpu, m.cpu/base.cpu)
+	}
+}
+
+func median(list []figures) figures {
+	pick := func(f func(figures) float64) float64 {
+		values := make([]float64, len(list))
+		for i, x := range list {
+			values[i] = f(x)
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	return figures{
+		pick(func(f figures) float64 { return f.accepted }),
+		pick(func(f figures) float64 { return f.rate }),
+		pick(func(f figures) float64 { return f.cpu }),
+	}
+}
+
+// measure runs one contestant once.
+func measure(c contestant, parent string, mails, sessions, size int) (f figures, err error) {
+	dir, err := os.MkdirTemp(parent, "yadokari-bench-")
+	if err != nil {
+		return f, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return f, err
+	}
+	sink, sinkPort, err := startSink(mails)
+	if err != nil {
+		return f, err
+	}
+	defer sink.Process.Kill()
+	port, pid, stop, err := c.start(dir, sinkPort)
+	if err != nil {
+		return f, err
+	}
+	defer func() {
+		if e := stop(); err == nil {
+			err = e
+		}
+	}()
+	before, err := cpuOf(pid)
+	if err != nil {
+		return f, err
+	}
+	start := time.Now()
+	if err := source(port, mails, sessions, size); err != nil {
+		return f, err
+	}
+	f.accepted = float64(mails) / time.Since(start).Seconds()
+	if err := waitFor(sink, 5*time.Minute); err != nil {
+		return f, err
+	}
+	f.rate = float64(mails) / time.Since(start).Seconds()
+	after, err := cpuOf(pid)
+	f.cpu = float64((after - before).Microseconds()) / float64(mails)
+	return f, err
+}
