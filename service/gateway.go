@@ -18,6 +18,7 @@ import (
 	"yadokari/admin"
 	"yadokari/api"
 	"yadokari/config"
+	"yadokari/console"
 	"yadokari/gateway"
 	"yadokari/history"
 	"yadokari/shift"
@@ -102,7 +103,7 @@ func (p *gatewayProcess) openAdmin() (err error) {
 		return err
 	}
 	(&api.API{Controller: p.controller, Plane: p.plane, History: &p.history, About: p.about}).Register(p.admin)
-	return nil
+	return console.Register(p.admin)
 }
 
 // routes are the gateway's routes as the control loop needs them.
@@ -144,7 +145,7 @@ func (p *gatewayProcess) run(ctx, life context.Context, end context.CancelFunc) 
 	administered := make(chan struct{})
 	go func() {
 		defer close(administered)
-		if err := p.admin.Serve(life, nil); err != nil {
+		if err := p.administer(life); err != nil {
 			failed <- fmt.Errorf("admin port: %w", err)
 		}
 	}()
@@ -193,14 +194,49 @@ func (p *gatewayProcess) attend(ctx context.Context, failed, served chan error, 
 	}
 }
 
+// administer serves the admin port until ctx ends. The successor of a process that still runs gets the
+// port when that one has stopped; until then calls are answered there.
+func (p *gatewayProcess) administer(ctx context.Context) error {
+	waiting := false
+	for {
+		err := p.admin.Serve(ctx, nil)
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
+		p.awaitReady(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !p.plane.TakesOver() {
+			return err
+		}
+		if !waiting {
+			waiting = true
+			p.options.Logger.Info("the admin port is still the predecessor's", "error", err)
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+// awaitReady waits until users are served, or ctx ends.
+func (p *gatewayProcess) awaitReady(ctx context.Context) {
+	for p.plane.Ready() != nil && ctx.Err() == nil {
+		pause(ctx, 10*time.Millisecond)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
 // announce tells systemd, if it started us, that requests are served.
 func (p *gatewayProcess) announce(ctx context.Context) {
-	for p.plane.Ready() != nil {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(10 * time.Millisecond):
-		}
+	p.awaitReady(ctx)
+	if ctx.Err() != nil {
+		return
 	}
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // without systemd nobody listens
 }

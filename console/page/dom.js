@@ -1,0 +1,71 @@
+// Elements are made here and nowhere else. What a server or a user wrote becomes text nodes and
+// attributes, never markup, so that nothing has to be escaped.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+// h makes an HTML element: h('a', {class: 'x', href: '#/', on: {click: f}}, 'text', child, null).
+export function h(tag, props, ...children) {
+  return fill(document.createElement(tag), props, children);
+}
+
+// s makes an SVG element.
+export function s(tag, props, ...children) {
+  return fill(document.createElementNS(SVG, tag), props, children);
+}
+
+function fill(el, props, children) {
+  for (const [key, value] of Object.entries(props ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key === 'on') for (const [type, f] of Object.entries(value)) el.addEventListener(type, f);
+    else if (key === 'data') Object.assign(el.dataset, value);
+    else if (key === 'vars') for (const [name, v] of Object.entries(value)) el.style.setProperty(name, v);
+    else el.setAttribute(key, value === true ? '' : String(value));
+  }
+  el.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  return el;
+}
+
+// put writes a text if it is another one, so that nothing is laid out in vain.
+export function put(el, text) {
+  if (el.textContent !== text) el.textContent = text;
+}
+
+// attr sets or removes an attribute if it has another value.
+export function attr(el, name, value) {
+  if (value === null || value === undefined || value === false) el.removeAttribute(name);
+  else if (el.getAttribute(name) !== String(value)) el.setAttribute(name, String(value));
+}
+
+// swap replaces what an element holds.
+export function swap(el, ...children) {
+  el.replaceChildren(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+}
+
+const shapes = {
+  idle: 'M8 3a5 5 0 1 0 0 10A5 5 0 0 0 8 3z',
+  shifting: 'M2.500 8h10m-4-4 4 4-4 4',
+  paused: 'M5.500 3.500v9m5-9v9',
+  done: 'M3 8.500 6.500 12 13 4.500',
+  'rolled-back': 'M6 3.500 2.500 7 6 10.500M3 7h6.500a3.500 3.500 0 0 1 0 7H7',
+  alarm: 'M8 2.500 14 13H2zM8 6.500v3m0 1.700v.3',
+  none: 'M4 8h8',
+  add: 'M8 3v10M3 8h10',
+};
+
+// icon is a small drawing that goes with a word; it says nothing that the word does not.
+export function icon(name) {
+  return s('svg', { viewBox: '0 0 16 16', class: 'icon', 'aria-hidden': 'true' }, s('path', { d: shapes[name] ?? shapes.none }));
+}
+
+// announce tells a screen reader.
+export function announce(text) {
+  put(document.getElementById('say'), text);
+}
+
+// toast shows the outcome of an action for a while.
+export function toast(text, kind = 'good') {
+  const el = h('p', { class: `toast ${kind}`, role: kind === 'bad' ? 'alert' : 'status' }, text,
+    h('button', { type: 'button', class: 'quiet', 'aria-label': 'Dismiss', on: { click: () => el.remove() } }, '×'));
+  document.getElementById('toasts').append(el);
+  setTimeout(() => el.remove(), kind === 'bad' ? 20_000 : 6_000);
+}
