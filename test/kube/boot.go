@@ -25,6 +25,9 @@ func (c *Cluster) boot(ctx context.Context) error {
 		"--initial-cluster=default=http://127.0.0.1:2380"); err != nil {
 		return err
 	}
+	if err := c.preferLegacy(ctx); err != nil {
+		return err
+	}
 	if err := k.start(ctx, "containerd", "/usr/bin/containerd", "--config="+f.file("containerd.toml")); err != nil {
 		return err
 	}
@@ -95,7 +98,7 @@ func (c *Cluster) others() [][]string {
 			"--flex-volume-plugin-dir=" + f.file("volume-plugins")},
 		{bin("kube-scheduler"), "--kubeconfig=" + f.file("kube-scheduler.kubeconfig"),
 			"--bind-address=127.0.0.1", "--leader-elect=false"},
-		{bin("kube-proxy"), "--config=" + f.file("kube-proxy.yaml")},
+		{bin("kube-proxy"), "--config=" + f.file("kube-proxy.yaml"), "--v=2"},
 	}
 }
 

@@ -25,7 +25,7 @@ const appImage = "testapp:1"
 // may have left.
 func TestCluster(t *testing.T) {
 	interfaces, mounts, tunables := machineInterfaces(t), machineMounts(t), machineTunables(t)
-	c, err := Start(t.Context(), Options{Log: t.Logf})
+	c, err := Start(t.Context(), Options{Log: t.Logf, Logs: os.Getenv("YADOKARI_KUBE_LOGS")})
 	if err != nil {
 		t.Fatal(err)
 	}

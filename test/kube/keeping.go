@@ -58,7 +58,7 @@ func startKeeper(ctx context.Context, program string, f *folder) (*keeping, erro
 		gone:    make(chan struct{}),
 	}
 	k.cmd = exec.Command(program, f.path)
-	k.cmd.Env = environment()
+	k.cmd.Env = environment(f)
 	k.cmd.Stdout, k.cmd.Stderr = log, log
 	k.cmd.ExtraFiles = []*os.File{theirs} // becomes order.Descriptor
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -81,9 +81,9 @@ func startKeeper(ctx context.Context, program string, f *folder) (*keeping, erro
 }
 
 // environment is that of every program in the cluster: the components shall not behave by what
-// the tester's shell happens to have set.
-func environment() []string {
-	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+// the tester's shell happens to have set. The cluster's own sbin comes first: preferLegacy.
+func environment(f *folder) []string {
+	return []string{"PATH=" + f.file("sbin") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
 }
 
 // listen hands the keeper's answers to who waits for them.
@@ -136,7 +136,7 @@ func (k *keeping) order(ctx context.Context, o order.Order) error {
 
 // start starts a program of the cluster; its output goes to its log.
 func (k *keeping) start(ctx context.Context, name string, args ...string) error {
-	err := k.order(ctx, order.Order{Name: name, Args: args, Env: environment(), Log: k.log(name)})
+	err := k.order(ctx, order.Order{Name: name, Args: args, Env: environment(k.folder), Log: k.log(name)})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -117,7 +118,7 @@ func startRequests(ctx context.Context, c *Cluster, page string) func() (map[str
 				}
 				mu.Lock()
 				if err != nil {
-					failures = append(failures, err)
+					failures = append(failures, fmt.Errorf("at %s: %w", time.Now().Format("15:04:05.000"), err))
 				} else {
 					answers[name]++
 				}

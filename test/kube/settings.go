@@ -112,7 +112,7 @@ conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeou
 
 // writeSettings writes the components' configuration files.
 func writeSettings(f *folder) error {
-	for _, dir := range []string{"log", "cni"} {
+	for _, dir := range []string{"log", "cni", "sbin"} {
 		if err := os.Mkdir(f.file(dir), 0o755); err != nil {
 			return err
 		}
