@@ -36,6 +36,7 @@ type Gateway struct {
 	life    context.Context
 	running sync.WaitGroup
 	front   *front
+	second  bool // another process listened when this one began to
 }
 
 // New makes a gateway from a valid Config. life bounds the work behind it (name resolution, checks,
@@ -118,6 +119,14 @@ func (g *Gateway) Ready() error {
 		return errors.New("not yet listening")
 	}
 	return nil
+}
+
+// TakesOver reports whether another process listened already when this one began to, and this one is
+// its successor. It is false before Run listens.
+func (g *Gateway) TakesOver() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.second
 }
 
 // Addr is the address users connect to; nil before Run listens.

@@ -39,6 +39,8 @@ func listen(ctx context.Context, address string) (l net.Listener, second bool, e
 			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 		})
 	}}
+	// Linux attaches programs (giveWay) to plain TCP sockets only, and Go's own choice is multipath TCP.
+	shared.SetMultipathTCP(false)
 	l, err = shared.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, false, fmt.Errorf("listen on %s: %w (another program that does not share the port?)", address, err)

@@ -22,6 +22,7 @@ type front struct {
 	slots    chan struct{}
 	ready    chan net.Conn
 	failed   chan error
+	welcomes sync.WaitGroup // connections that are accepted and not yet passed on
 	clock    atomic.Int64 // seconds since start, for connections that write
 
 	mu    sync.Mutex
@@ -57,10 +58,12 @@ func (f *front) accept(ctx context.Context) {
 		c, err := f.Listener.Accept()
 		if err != nil {
 			<-f.slots
+			f.welcomes.Wait() // whoever got in is served
 			f.failed <- err
 			return
 		}
-		go f.welcome(ctx, f.track(c))
+		user := f.track(c)
+		f.welcomes.Go(func() { f.welcome(ctx, user) })
 	}
 }
 
@@ -106,6 +109,9 @@ func (f *front) secure(ctx context.Context, c *userConn) net.Conn {
 
 func (f *front) track(c net.Conn) *userConn {
 	u := &userConn{Conn: c, front: f}
+	if f.tls == nil { // under TLS a byte for net/http is not a byte of the socket
+		u.watch = newWatch(c)
+	}
 	f.mu.Lock()
 	f.conns[u] = struct{}{}
 	f.mu.Unlock()
@@ -135,8 +141,18 @@ func (f *front) open() int {
 type userConn struct {
 	net.Conn
 	front   *front
+	watch   *watch       // nil: not possible
 	writing atomic.Int64 // in seconds of front.clock, from 1; 0: no write
 	once    sync.Once
+}
+
+// Read reads. While a request is served net/http waits for one byte, to learn that the user has left
+// (or sends the next request); that wait is left to the kernel.
+func (c *userConn) Read(p []byte) (int, error) {
+	if len(p) == 1 && c.watch != nil {
+		return c.watch.read(p)
+	}
+	return c.Conn.Read(p)
 }
 
 // Write writes and lets the front see how long it takes.

@@ -36,7 +36,7 @@ func (g *Gateway) Run(ctx, hurry context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(f) }()
 	g.mu.Lock()
-	g.front = f
+	g.front, g.second = f, second
 	g.mu.Unlock()
 	g.logger.Info("gateway listening", "address", socket.Addr().String(), "scheme", g.scheme, "takeover", second)
 	select {
@@ -44,7 +44,7 @@ func (g *Gateway) Run(ctx, hurry context.Context) error {
 		return fmt.Errorf("gateway: %w", err)
 	case <-ctx.Done():
 	}
-	return g.stop(hurry, server, f)
+	return g.stop(hurry, server, f, served)
 }
 
 func (g *Gateway) server() *http.Server {
@@ -69,7 +69,7 @@ func (q quiet) Write(line []byte) (int, error) {
 }
 
 // stop is the life of a gateway after SIGTERM.
-func (g *Gateway) stop(hurry context.Context, server *http.Server, f *front) error {
+func (g *Gateway) stop(hurry context.Context, server *http.Server, f *front, served <-chan error) error {
 	g.stopping.Store(true)
 	bounds := g.table.Load().config.Shutdown
 	g.logger.Info("gateway stopping", "deregister", bounds.Deregister.String(), "drain", bounds.Drain.String())
@@ -80,6 +80,13 @@ func (g *Gateway) stop(hurry context.Context, server *http.Server, f *front) err
 	after(hurry, acceptOut)
 	drain, cancel := context.WithTimeout(hurry, bounds.Drain)
 	defer cancel()
+	// First the socket alone: Shutdown would drop connections that have been accepted but have not
+	// reached the server yet.
+	_ = f.Close() // the error says that it is closed
+	select {
+	case <-served:
+	case <-drain.Done():
+	}
 	err := server.Shutdown(drain)
 	g.endTunnels(drain)
 	left := g.inFlight.Load()

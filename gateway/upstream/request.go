@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -69,7 +70,7 @@ func (r *Request) appendHead(b []byte, authority string) ([]byte, error) {
 	}
 	b = append(b, authority...)
 	b = append(b, "\r\n"...)
-	listed := r.Header["Connection"]
+	listed := listedIn(r.Header)
 	for name, values := range r.Header {
 		if hopByHop(name) || (r.Skip != nil && r.Skip(name)) || (len(listed) > 0 && Names(listed, name)) {
 			continue
@@ -122,6 +123,16 @@ func hopByHop(name string) bool {
 	return false
 }
 
+// listedIn is the Connection header if it names other fields. Nearly all say keep-alive or close, which
+// name none.
+func listedIn(h http.Header) []string {
+	listed := h["Connection"]
+	if len(listed) == 1 && (strings.EqualFold(listed[0], "keep-alive") || strings.EqualFold(listed[0], "close")) {
+		return nil
+	}
+	return listed
+}
+
 // Names reports whether a Connection header names the field (in its canonical form).
 func Names(connection []string, field string) bool {
 	for _, value := range connection {
@@ -151,7 +162,7 @@ func trim(s string) string {
 
 // StripHopByHop removes from a response header the fields that end at the connection to the server.
 func StripHopByHop(h http.Header) {
-	if listed := h["Connection"]; len(listed) > 0 {
+	if listed := listedIn(h); len(listed) > 0 {
 		for name := range h {
 			if Names(listed, name) {
 				delete(h, name)
