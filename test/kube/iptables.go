@@ -16,7 +16,7 @@ var iptablesNames = []string{
 
 // preferLegacy gives the components the iptables that writes to the kernel's older interface, if
 // the kernel has it. With Debian's default, which translates to nftables, one connection was lost in
-// each of 3 of 16 rolling restarts (about 10,000 connections each, Linux 6.18, iptables 1.8.9): its
+// each of 3 of 16 rolling restarts (about 10,000 connections each, Linux 6.18, iptables 1.8.9): in the one traced, its
 // first packet left with the Service's cluster IP as destination, not translated to a pod's, at a moment
 // when kube-proxy changed nothing. Why is not known. With the older interface it was none in 13. A
 // test that counts failed requests would blame its subject.
