@@ -60,6 +60,11 @@ var ErrBusy = errors.New("the mail is being delivered, try again")
 
 // borrow takes a mail out of delivery for as long as f needs it.
 func (r *Relay) borrow(id uint64, f func(it *item) (gone bool, err error)) error {
+	r.life.RLock()
+	defer r.life.RUnlock()
+	if r.ended {
+		return ErrStopping
+	}
 	it, ok := r.queue.take(id)
 	if it == nil {
 		return ErrNoMail
@@ -225,6 +230,8 @@ func answer(w http.ResponseWriter, v any, err error) {
 		fail(w, http.StatusNotFound, err)
 	case errors.Is(err, ErrBusy):
 		fail(w, http.StatusConflict, err)
+	case errors.Is(err, ErrStopping):
+		fail(w, http.StatusServiceUnavailable, err)
 	case err != nil:
 		fail(w, http.StatusInternalServerError, err)
 	default:

@@ -68,7 +68,13 @@ func (s *server) addr() net.Addr {
 	return s.tcp.Addr()
 }
 
+// serve accepts connections, unless the server has been closed already.
 func (s *server) serve() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
 	for _, ln := range s.listeners {
 		s.running.Go(func() { s.accept(ln) })
 	}

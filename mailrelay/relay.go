@@ -49,6 +49,9 @@ type Relay struct {
 	deliverer context.Context // ends when deliveries must end
 	giveUp    context.CancelFunc
 	attempts  sync.WaitGroup // deliveries that no worker waits for
+	workers   sync.WaitGroup // started by Run, under life
+	life      sync.RWMutex   // held for reading by who uses the queue from outside
+	ended     bool           // guarded by life: nothing may begin any more
 	draining  sync.Once
 	result    Result
 	stopped   chan struct{} // closed at the end of Drain
@@ -142,22 +145,31 @@ func (r *Relay) report(found *spool.Found, dir string) {
 // Run serves and delivers. It returns after Drain; if ctx ends first it drains at once, without time to
 // deliver.
 func (r *Relay) Run(ctx context.Context) error {
-	var workers sync.WaitGroup
-	for range r.config.Upstream.Connections {
-		workers.Go(func() { r.work(r.deliverer) })
-	}
-	workers.Go(func() { r.queue.watch(r.deliverer) })
-	workers.Go(func() { r.watchAge(r.deliverer) })
+	r.startWorkers()
 	r.server.serve()
 	select {
 	case <-ctx.Done():
 		r.Drain(ctx)
 	case <-r.stopped:
 	}
-	workers.Wait()
-	<-r.stopped
 	return nil
 }
+
+func (r *Relay) startWorkers() {
+	r.life.RLock()
+	defer r.life.RUnlock()
+	if r.ended {
+		return
+	}
+	for range r.config.Upstream.Connections {
+		r.workers.Go(func() { r.work(r.deliverer) })
+	}
+	r.workers.Go(func() { r.queue.watch(r.deliverer) })
+	r.workers.Go(func() { r.watchAge(r.deliverer) })
+}
+
+// ErrStopping is the error of calls that come too late.
+var ErrStopping = errors.New("the relay is stopping")
 
 // Refuse begins a stop: new mail is answered 421, also on connections that idle. Mails whose text is
 // already arriving are still accepted.

@@ -38,8 +38,12 @@ func (r *Relay) Drain(ctx context.Context) Result {
 		case <-ctx.Done():
 		}
 		r.giveUp()
-		r.pool.Close()
+		r.life.Lock() // waits for who looks at the queue, or injects
+		r.ended = true
+		r.life.Unlock()
+		r.workers.Wait()
 		r.attempts.Wait()
+		r.pool.Close()
 		r.result.Where, r.result.Err = r.leave()
 		r.result.Err = errors.Join(err, r.result.Err)
 		r.result.Counts = r.Counts()
@@ -182,8 +186,10 @@ func (w *sliceWriter) Write(p []byte) (int, error) {
 // before it is removed there. It returns how many were taken; an error if some were not, for want of
 // room, say: call it again later.
 func (r *Relay) Inject(dir string) (taken int, err error) {
-	if r.refusing.Load() {
-		return 0, errors.New("mail: inject: the relay is stopping")
+	r.life.RLock()
+	defer r.life.RUnlock()
+	if r.ended {
+		return 0, fmt.Errorf("mail: inject: %w", ErrStopping)
 	}
 	dirs, err := spoolsIn(dir)
 	if err != nil {
@@ -224,6 +230,10 @@ func (r *Relay) injectOne(dir string) (taken int, err error) {
 	}
 	r.report(found, dir)
 	for _, m := range found.Mails {
+		if r.refusing.Load() {
+			err = ErrStopping
+			break
+		}
 		if err = r.injectMail(in, m); err != nil {
 			break
 		}

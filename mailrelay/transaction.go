@@ -169,6 +169,7 @@ func (x *session) data(rest string) bool {
 
 // taken answers for a text that was read, or not.
 func (x *session) taken(id uint64, e *wire.Envelope, start int, err error) bool {
+	x.idle = 0
 	switch {
 	case errors.Is(err, wire.ErrBare):
 		return x.refuse(550, "5.6.0 the mail holds a CR or LF that is not part of CRLF")
@@ -180,7 +181,6 @@ func (x *session) taken(id uint64, e *wire.Envelope, start int, err error) bool 
 		x.timedOut(err)
 		return false
 	}
-	x.idle = 0
 	text := x.text[start:]
 	if hops(headerOf(text)) >= x.relay.config.Limits.Hops {
 		return x.refuse(554, "5.4.6 the mail goes in circles: it has too many Received lines")
