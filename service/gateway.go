@@ -71,7 +71,7 @@ type gatewayProcess struct {
 func newGatewayProcess(life context.Context, o Options, file *config.File) (p *gatewayProcess, err error) {
 	c := file.Config.Gateway
 	p = &gatewayProcess{options: o, started: time.Now()}
-	p.file.Store(file)
+	p.file.Store(read(file))
 	if p.plane, err = gateway.New(life, *c, o.Logger); err != nil {
 		return nil, err
 	}
@@ -262,11 +262,16 @@ func (p *gatewayProcess) reload() {
 		log.Error("reload: the control loop keeps its routes", "error", err)
 		return
 	}
-	p.file.Store(file)
+	p.file.Store(read(file))
 	log.Info("reloaded", "file", file.Path)
 }
 
 func (p *gatewayProcess) close() {
 	_ = p.store.Close() // gives the lock up; the process ends
 	p.plane.Close()
+}
+
+// read is what is kept of a file: without the tree by which faults are placed, which is most of it.
+func read(f *config.File) *config.File {
+	return &config.File{Path: f.Path, Cluster: f.Cluster, Config: f.Config}
 }

@@ -56,5 +56,5 @@ func tuneMemory(getenv func(string) string) {
 
 const (
 	gcPercent  = 400
-	softMemory = 80 << 20 // bytes; not a bound: a larger live heap is collected more often
+	softMemory = 64 << 20 // bytes; not a bound: a larger live heap is collected more often
 )
