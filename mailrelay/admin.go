@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"yadokari/admin"
 	"yadokari/mailrelay/upstream"
 )
 
@@ -202,7 +203,7 @@ func (r *Relay) serveInject(w http.ResponseWriter, q *http.Request) {
 		Dir string `json:"dir"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, q.Body, 1<<16)).Decode(&order); err != nil || order.Dir == "" {
-		fail(w, http.StatusBadRequest, errors.New(`the body must be {"dir": DIRECTORY}`))
+		fail(w, http.StatusBadRequest, "wrong-body", errors.New(`the body must be {"dir": DIRECTORY}`))
 		return
 	}
 	taken, err := r.Inject(order.Dir)
@@ -217,7 +218,7 @@ func withID(f func(http.ResponseWriter, uint64)) http.HandlerFunc {
 	return func(w http.ResponseWriter, q *http.Request) {
 		id, err := strconv.ParseUint(q.PathValue("id"), 16, 64)
 		if err != nil {
-			fail(w, http.StatusNotFound, ErrNoMail)
+			fail(w, http.StatusNotFound, "no-such-mail", ErrNoMail)
 			return
 		}
 		f(w, id)
@@ -227,21 +228,18 @@ func withID(f func(http.ResponseWriter, uint64)) http.HandlerFunc {
 func answer(w http.ResponseWriter, v any, err error) {
 	switch {
 	case errors.Is(err, ErrNoMail):
-		fail(w, http.StatusNotFound, err)
+		fail(w, http.StatusNotFound, "no-such-mail", err)
 	case errors.Is(err, ErrBusy):
-		fail(w, http.StatusConflict, err)
+		fail(w, http.StatusConflict, "busy", err)
 	case errors.Is(err, ErrStopping):
-		fail(w, http.StatusServiceUnavailable, err)
+		fail(w, http.StatusServiceUnavailable, "stopping", err)
 	case err != nil:
-		fail(w, http.StatusInternalServerError, err)
+		fail(w, http.StatusInternalServerError, "internal", err)
 	default:
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v) // the client may be gone
+		admin.WriteJSON(w, http.StatusOK, v)
 	}
 }
 
-func fail(w http.ResponseWriter, code int, err error) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()}) // the client may be gone
+func fail(w http.ResponseWriter, status int, code string, err error) {
+	admin.WriteError(w, &admin.Error{Status: status, Code: code, Message: err.Error()})
 }
