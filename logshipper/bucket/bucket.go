@@ -1,0 +1,90 @@
+// Package bucket writes gzipped objects to a bucket of Amazon S3, or of another service that speaks its
+// protocol.
+package bucket
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"yadokari/logshipper/cloud"
+	"yadokari/setting"
+)
+
+// Config is a bucket.
+type Config struct {
+	// Bucket is its name.
+	Bucket string `yaml:"bucket" required:"true"`
+	// Prefix stands before the key YYYY/MM/DD/HH/CLUSTER/TIME-HOST-FILE-OFFSET.log.gz of every object.
+	Prefix string `yaml:"prefix"`
+	// PathStyle writes the bucket's name into the path instead of the host, as services other than S3
+	// often need it.
+	PathStyle bool `yaml:"pathStyle" default:"false"`
+	// Access is how the service is reached.
+	cloud.Access `yaml:",inline"`
+}
+
+// Validate says what is wrong with the settings, as *setting.Problem, joined.
+func (c *Config) Validate() error {
+	var problems []error
+	if c.Bucket == "" {
+		problems = append(problems, &setting.Problem{Path: setting.Path{"bucket"}, What: "is empty", Remedy: "name the bucket"})
+	}
+	if strings.HasPrefix(c.Prefix, "/") {
+		problems = append(problems, &setting.Problem{
+			Path: setting.Path{"prefix"}, What: fmt.Sprintf("%q begins with a slash", c.Prefix), Remedy: "as in audit/",
+		})
+	}
+	return errors.Join(append(problems, c.Access.Validate())...)
+}
+
+// partSize is how much of an object is held and sent at once; larger objects are sent in parts.
+const partSize = 5 << 20
+
+// Writer writes objects to one bucket.
+type Writer struct {
+	bucket string
+	up     *transfermanager.Client
+}
+
+// New returns a writer. A transport of nil is the SDK's own. It fails when no region is known.
+func New(ctx context.Context, c Config, transport http.RoundTripper) (*Writer, error) {
+	loaded, err := c.Load(ctx, transport)
+	if err != nil {
+		return nil, fmt.Errorf("s3 %s: %w", c.Bucket, err)
+	}
+	client := s3.NewFromConfig(loaded, func(o *s3.Options) { o.UsePathStyle = c.PathStyle })
+	up := transfermanager.New(client, func(o *transfermanager.Options) {
+		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = partSize, partSize, 2
+		o.FailTimeout = c.Timeout
+	})
+	return &Writer{bucket: c.Bucket, up: up}, nil
+}
+
+// Put writes an object whose content is data, gzipped. When it returns nil the object is there, whole;
+// after an error there is none, or the one that was there before.
+func (w *Writer) Put(ctx context.Context, key string, data []byte) error {
+	r, out := io.Pipe()
+	go func() {
+		packed, err := gzip.NewWriterLevel(out, gzip.BestSpeed)
+		if err == nil {
+			_, err = packed.Write(data)
+			err = errors.Join(err, packed.Close())
+		}
+		_ = out.CloseWithError(err) // always nil
+	}()
+	contentType := "application/gzip"
+	_, err := w.up.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &w.bucket, Key: &key, Body: r, ContentType: &contentType})
+	_ = r.Close() // ends the writer, if it has not ended
+	if err != nil {
+		return fmt.Errorf("s3 %s: %s: %w", w.bucket, key, err)
+	}
+	return nil
+}

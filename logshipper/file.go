@@ -1,0 +1,214 @@
+package logshipper
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+const (
+	tailSize = 64      // bytes before a mark that are read again, to see that the file is still the same
+	headSize = 1 << 10 // bytes at a file's begin that identify it
+)
+
+// mark is a place in a file, and what was handed on up to it.
+type mark struct {
+	offset int64  // bytes from the file's begin
+	out    int64  // bytes that an output got for them
+	tail   uint64 // hash of the tailSize bytes before offset, or as many as there are
+}
+
+// stamp says when the bytes before end were first seen.
+type stamp struct {
+	end int64
+	at  time.Time
+}
+
+// file is one file that is shipped: a rotation that renames it changes its path, one that truncates it
+// ends it, and what is written afterwards is another file.
+type file struct {
+	id       string // for removing duplicates downstream; random
+	name     string // the path under which it was first seen
+	path     string // where it was seen last
+	born     time.Time
+	dev, ino uint64
+	base     int64 // offset of the first byte on disk: more than 0 for the rest in a leftover
+
+	handle  *os.File // nil: closed for now, or not found
+	head    uint64   // hash of the first headLen bytes
+	headLen int64
+	read    mark // taken into batches
+	acked   mark // safe at the output
+	tail    []byte
+	size    int64 // as seen last
+	before  int64 // the size before it grew last
+	noted   int64 // up to where its bytes are counted as found
+	changed time.Time
+	modTime time.Time
+	pending []stamp
+	listed  bool    // at a path that the pattern matches
+	saved   bool    // in the checkpoint on disk
+	missing bool    // in the checkpoint, and its directory is not there
+	barren  int64   // the size at which nothing could be taken,
+	barely  reading // and how it was tried
+	ended   bool    // nothing will be read any more: truncated, or not found
+	prefix  []byte
+}
+
+// stat looks at the open file. shrunk tells that bytes which were read are not there any more.
+func (f *file) stat(now time.Time) (shrunk bool, err error) {
+	info, err := f.handle.Stat()
+	if err != nil {
+		return false, err
+	}
+	size := info.Size() + f.base
+	f.modTime = info.ModTime()
+	if size < f.read.offset || size < f.size {
+		return true, nil
+	}
+	f.grown(size, now)
+	return false, nil
+}
+
+// grown notes a new size.
+func (f *file) grown(size int64, now time.Time) {
+	if size == f.size && !f.changed.IsZero() {
+		return
+	}
+	if size > f.size || len(f.pending) == 0 && size > f.acked.offset {
+		f.pending = append(f.pending, stamp{size, now})
+		if k := len(f.pending); k > 32 { // the later ones are taken to be as old as the first of them
+			f.pending[k-2].end = size
+			f.pending = f.pending[:k-1]
+		}
+	}
+	f.before, f.size, f.changed = f.size, size, now
+}
+
+// since is when the oldest byte that is not acknowledged was first seen; zero: there is none.
+func (f *file) since() time.Time {
+	for len(f.pending) > 0 && f.pending[0].end <= f.acked.offset {
+		f.pending = f.pending[1:]
+	}
+	if len(f.pending) == 0 {
+		return time.Time{}
+	}
+	return f.pending[0].at
+}
+
+// backlog is how much is not acknowledged.
+func (f *file) backlog() int64 { return max(0, f.size-f.acked.offset) }
+
+// readAt fills into[tailSize:] with what follows the read mark, and returns how much. The bytes before
+// the mark are read again, in the same call, into the end of into[:tailSize]; changed tells that they
+// are not what they were, so the file was truncated and has grown again.
+func (f *file) readAt(into []byte) (n int, changed bool, err error) {
+	begin := tailSize - len(f.tail)
+	n, err = f.handle.ReadAt(into[begin:], f.read.offset-f.base-int64(len(f.tail)))
+	if err == io.EOF {
+		err = nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("read: %w", err)
+	}
+	if n < len(f.tail) || string(into[begin:tailSize]) != string(f.tail) {
+		return 0, true, nil
+	}
+	return n - len(f.tail), false, nil
+}
+
+// markAfter is the mark behind taken, which follows the read mark, when out bytes go out for it.
+func (f *file) markAfter(taken []byte, out int) mark {
+	if len(taken) >= tailSize {
+		f.tail = append(f.tail[:0], taken[len(taken)-tailSize:]...)
+	} else {
+		keep := min(len(f.tail), tailSize-len(taken))
+		f.tail = append(f.tail[:0], f.tail[len(f.tail)-keep:]...)
+		f.tail = append(f.tail, taken...)
+	}
+	return mark{offset: f.read.offset + int64(len(taken)), out: f.read.out + int64(out), tail: xxhash.Sum64(f.tail)}
+}
+
+// learn extends the fingerprint while the file is short, from taken, which follows the read mark.
+func (f *file) learn(taken []byte) error {
+	if f.headLen >= headSize {
+		return nil
+	}
+	if f.read.offset == f.base {
+		f.headLen = min(int64(len(taken)), headSize)
+		f.head = xxhash.Sum64(taken[:f.headLen])
+		return nil
+	}
+	head := make([]byte, min(f.read.offset-f.base+int64(len(taken)), headSize))
+	if _, err := f.handle.ReadAt(head, 0); err != nil && err != io.EOF {
+		return err
+	}
+	if xxhash.Sum64(head[:f.headLen]) == f.head { // else it was truncated just now, which the next reading finds
+		f.head, f.headLen = xxhash.Sum64(head), int64(len(head))
+	}
+	return nil
+}
+
+// holds tells whether handle is this file up to m: by its first bytes, and those before m.
+func (f *file) holds(handle *os.File, m mark) bool {
+	info, err := handle.Stat()
+	if err != nil || info.Size()+f.base < m.offset {
+		return false
+	}
+	if hash, err := hashOf(handle, 0, f.headLen); err != nil || hash != f.head {
+		return false
+	}
+	length := min(tailSize, m.offset-f.base)
+	hash, err := hashOf(handle, m.offset-f.base-length, length)
+	return err == nil && (hash == m.tail || length == 0)
+}
+
+// rewind goes back to what is acknowledged.
+func (f *file) rewind() {
+	f.read = f.acked
+	f.rewindTail()
+}
+
+// rewindTail reads the bytes before the read mark again.
+func (f *file) rewindTail() {
+	f.tail = f.tail[:0]
+	if f.handle == nil {
+		return
+	}
+	length := min(tailSize, f.read.offset-f.base)
+	tail := make([]byte, length)
+	_, _ = f.handle.ReadAt(tail, f.read.offset-f.base-length) // what could not be read is not what it was
+	f.tail = append(f.tail, tail...)
+}
+
+func (f *file) close() {
+	if f.handle != nil {
+		_ = f.handle.Close() // it was only read
+		f.handle = nil
+	}
+}
+
+func hashOf(handle *os.File, at, length int64) (uint64, error) {
+	if length == 0 {
+		return xxhash.Sum64(nil), nil
+	}
+	data := make([]byte, length)
+	if _, err := handle.ReadAt(data, at); err != nil {
+		return 0, err
+	}
+	return xxhash.Sum64(data), nil
+}
+
+// inode is what the system calls a file.
+type inode struct{ dev, ino uint64 }
+
+func inodeOf(info os.FileInfo) inode {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return inode{uint64(s.Dev), s.Ino} //nolint:unconvert // Dev is narrower on other systems
+	}
+	return inode{}
+}

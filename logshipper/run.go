@@ -1,0 +1,258 @@
+package logshipper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// run works until ctx ends, or a flush has come to its end.
+func (p *pipe) run(ctx context.Context) {
+	defer close(p.ended)
+	life, stop := context.WithCancel(ctx)
+	defer stop()
+	go p.deliverAll(life)
+	var flush context.Context
+	for {
+		now := time.Now()
+		p.mu.Lock()
+		p.work(now, flush != nil)
+		over := flush != nil && p.isEmpty()
+		due, wait := p.due(now, flush != nil)
+		p.mu.Unlock()
+		if over || ctx.Err() != nil || flush != nil && flush.Err() != nil {
+			stop()
+			p.finish(flush != nil)
+			return
+		}
+		var queue chan *batch
+		if due {
+			queue = p.queue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case queue <- p.batch:
+			p.sent()
+		case d := <-p.done:
+			p.settle(d)
+		case flush = <-p.flushes:
+			close(p.hurry)
+			p.nextScan, p.nextPoll = time.Time{}, time.Time{}
+		case <-timer.C:
+		case <-expiry(flush):
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+func expiry(ctx context.Context) <-chan struct{} {
+	if ctx == nil {
+		return nil
+	}
+	return ctx.Done()
+}
+
+// work looks at files and reads what there is, into one batch at most.
+func (p *pipe) work(now time.Time, flushing bool) {
+	if p.batch == nil && len(p.spare) > 0 {
+		last := len(p.spare) - 1
+		p.batch, p.spare, p.full = p.spare[last], p.spare[:last], false
+	}
+	if !now.Before(p.nextScan) || flushing && p.nothingWaits() {
+		p.scan(now)
+	}
+	if !now.Before(p.nextPoll) || flushing && p.nothingWaits() {
+		p.poll(now)
+	}
+	how := growing
+	if flushing {
+		how = final
+	}
+	if p.batch != nil && !p.full {
+		p.collect(how, now)
+	}
+	if p.dirty && !now.Before(p.nextSave) {
+		p.save(now)
+	}
+	if now.Sub(p.lastTaken) > trimAfter {
+		p.memory.trim()
+		p.lastTaken = now
+	}
+}
+
+// nothingWaits tells that all that is known of is acknowledged.
+func (p *pipe) nothingWaits() bool {
+	if p.batch == nil || !p.batch.empty() || len(p.unsynced) > 0 || len(p.spare) == 0 {
+		return false
+	}
+	for _, f := range p.files.list {
+		if f.acked.offset < f.size && !f.missing {
+			return false
+		}
+	}
+	return true
+}
+
+// isEmpty is nothingWaits, in a flush, after files were looked for and at just now.
+func (p *pipe) isEmpty() bool { return p.nothingWaits() }
+
+// due tells whether the batch should be sent, and how long nothing else is to be done.
+func (p *pipe) due(now time.Time, flushing bool) (send bool, wait time.Duration) {
+	wait = min(p.nextPoll.Sub(now), p.nextScan.Sub(now))
+	if p.dirty {
+		wait = min(wait, p.nextSave.Sub(now))
+	}
+	if p.batch != nil && !p.batch.empty() {
+		rest := p.batch.began.Add(p.config.Every).Sub(now)
+		send = p.full || flushing || rest <= 0
+		wait = min(wait, max(rest, 0))
+	}
+	if send && !p.register(now) {
+		return false, time.Second // not before the disk takes the checkpoint
+	}
+	return send, max(wait, time.Millisecond)
+}
+
+// register sees to it that the ids of the batch's files are on disk before a byte of them leaves: else a
+// crash would give the same lines other ids.
+func (p *pipe) register(now time.Time) bool {
+	for _, part := range p.batch.parts {
+		if !part.file.saved {
+			return p.save(now)
+		}
+	}
+	return true
+}
+
+// sent notes that the batch is under way.
+func (p *pipe) sent() {
+	p.mu.Lock()
+	p.batch, p.lastTaken = nil, time.Now()
+	p.mu.Unlock()
+}
+
+// save writes the checkpoint.
+func (p *pipe) save(now time.Time) bool {
+	p.nextSave = now.Add(saveEvery)
+	c := checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now}
+	var written []*file
+	for _, f := range p.files.list {
+		if f.ended && f.acked.offset >= f.size || f.size == f.base {
+			continue
+		}
+		c.Files = append(c.Files, f.entry())
+		written = append(written, f)
+	}
+	if err := writeJSON(p.store, c); err != nil {
+		p.log.Error("log checkpoint", "error", err.Error())
+		p.nextSave = now.Add(time.Second)
+		return false
+	}
+	for _, f := range written {
+		f.saved = true
+	}
+	p.dirty = false
+	return true
+}
+
+// settled is what a delivery means for one file.
+type settled struct {
+	file  *file
+	to    mark
+	lines int64
+	bytes int64
+}
+
+// settle notes what became of a batch, and takes it back.
+func (p *pipe) settle(d delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.Retries += d.retries
+	if b := d.batch; b != nil {
+		if d.delivered {
+			p.counts.Batches++
+			p.counts.Split += b.split
+			for _, part := range b.parts {
+				p.unsynced = append(p.unsynced, settled{part.file, part.to, part.lines, part.to.offset - part.from.offset})
+			}
+		} else {
+			p.abandon(b)
+		}
+		b.reset(p.memory)
+		p.spare = append(p.spare, b)
+	}
+	if d.failed {
+		p.startOver()
+	}
+	if !d.synced {
+		return
+	}
+	for _, s := range p.unsynced {
+		s.file.acked = s.to
+		p.counts.Delivered.add(s.lines, s.bytes)
+	}
+	clear(p.unsynced)
+	p.unsynced, p.dirty = p.unsynced[:0], true
+}
+
+// startOver goes back to what is acknowledged: what was written since may be gone.
+func (p *pipe) startOver() {
+	if p.batch != nil {
+		p.abandon(p.batch)
+		p.batch.reset(p.memory)
+		p.full = false
+	}
+	clear(p.unsynced)
+	p.unsynced = p.unsynced[:0]
+	for _, f := range p.files.list {
+		f.rewind()
+		f.barren = 0
+	}
+	p.counts.Read = p.counts.Delivered
+}
+
+// abandon counts what is only in a batch that will not be delivered: its file was truncated.
+func (p *pipe) abandon(b *batch) {
+	for _, part := range b.parts {
+		if part.file.ended {
+			p.forsake(part.file, part.to.offset-part.from.offset, "truncated, and read but not delivered at the stop")
+			part.file.size = min(part.file.size, part.from.offset)
+		}
+	}
+}
+
+// finish ends delivery, and leaves the rest in a safe place.
+func (p *pipe) finish(flushed bool) {
+	close(p.queue)
+	for d := range p.done {
+		p.settle(d)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.batch != nil {
+		p.abandon(p.batch)
+		p.batch.reset(p.memory)
+	}
+	for _, f := range p.files.list {
+		f.rewind()
+	}
+	p.faults = append(p.faults, p.out.close())
+	if flushed && p.config.Leftover.Dir != "" && !p.fixed {
+		p.faults = append(p.faults, p.leave(time.Now()))
+	}
+	if !p.save(time.Now()) {
+		p.faults = append(p.faults, fmt.Errorf("checkpoint %s could not be written: some lines will be sent twice", p.store))
+	}
+	for _, f := range p.files.list {
+		f.close()
+	}
+	p.faults = append(p.faults, p.lock.Close())
+}
+
+func (p *pipe) err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(p.faults...)
+}

@@ -1,0 +1,125 @@
+package logshipper
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"yadokari/logshipper/bucket"
+	"yadokari/logshipper/firehose"
+)
+
+// openSink makes the sink of one output.
+func openSink(ctx context.Context, o Output, where place) (sink, error) {
+	switch {
+	case o.Firehose != nil:
+		sender, err := firehose.New(ctx, *o.Firehose, where.Transport)
+		return &streamSink{sender: sender}, err
+	case o.S3 != nil:
+		writer, err := bucket.New(ctx, *o.S3, where.Transport)
+		return &bucketSink{writer: writer, prefix: o.S3.Prefix, host: where.Host, cluster: where.Cluster}, err
+	case o.Dir != nil:
+		return openDir(o.Dir.Path, where.Cluster, where.Host)
+	}
+	return writerSink{where.Stdout}, nil
+}
+
+// streamSink packs entries into records as large as they may be.
+type streamSink struct {
+	sender  *firehose.Sender
+	batch   *batch // of which left is left
+	records [][]byte
+	left    [][]byte
+}
+
+func (s *streamSink) deliver(ctx context.Context, b *batch) (progress bool, err error) {
+	if s.batch != b {
+		s.records = pack(s.records[:0], b)
+		s.left, s.batch = s.records, b
+	}
+	before := len(s.left)
+	s.left, err = s.sender.Send(ctx, s.left)
+	if len(s.left) > 0 {
+		return len(s.left) < before, err
+	}
+	clear(s.records)
+	s.batch = nil
+	return true, nil
+}
+
+// pack cuts a batch into records at the ends of entries.
+func pack(records [][]byte, b *batch) [][]byte {
+	next := 0 // of b.ends
+	for at := tailSize; at < b.n; {
+		end := min(at+firehose.MostRecord, b.n)
+		switch {
+		case end == b.n:
+		case len(b.ends) > 0:
+			for next+1 < len(b.ends) && int(b.ends[next+1]) <= end {
+				next++
+			}
+			end = int(b.ends[next])
+			next++
+		default:
+			end = at + bytes.LastIndexByte(b.buffer[at:end], '\n') + 1
+		}
+		records = append(records, b.buffer[at:end])
+		at = end
+	}
+	return records
+}
+
+func (s *streamSink) lazy() bool   { return false }
+func (s *streamSink) sync() error  { return nil }
+func (s *streamSink) close() error { return nil }
+
+// bucketSink writes one object for every batch.
+type bucketSink struct {
+	writer                *bucket.Writer
+	prefix, host, cluster string
+}
+
+func (s *bucketSink) deliver(ctx context.Context, b *batch) (progress bool, err error) {
+	return false, s.writer.Put(ctx, s.keyOf(b), b.data())
+}
+
+// keyOf is PREFIX YYYY/MM/DD/HH/CLUSTER/TIME-HOST-FILE-OFFSET.log.gz; the time is that of the first read.
+func (s *bucketSink) keyOf(b *batch) string {
+	began, first := b.began.UTC(), b.parts[0]
+	cluster := ""
+	if s.cluster != "" {
+		cluster = s.cluster + "/"
+	}
+	return fmt.Sprintf("%s%s/%s%s-%s-%s-%016d.log.gz", s.prefix, began.Format("2006/01/02/15"), cluster,
+		began.Format("20060102T150405.000Z"), s.host, first.file.id, first.from.offset)
+}
+
+func (s *bucketSink) lazy() bool   { return false }
+func (s *bucketSink) sync() error  { return nil }
+func (s *bucketSink) close() error { return nil }
+
+// writerSink writes to standard output.
+type writerSink struct{ to io.Writer }
+
+func (s writerSink) deliver(_ context.Context, b *batch) (progress bool, err error) {
+	if _, err := s.to.Write(b.data()); err != nil {
+		return false, fmt.Errorf("stdout: %w", err)
+	}
+	return true, nil
+}
+
+func (s writerSink) lazy() bool   { return false }
+func (s writerSink) sync() error  { return nil }
+func (s writerSink) close() error { return nil }
+
+// pathPart makes text fit to be one name in a path.
+func pathPart(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '/' || r < ' ' {
+			return '_'
+		}
+		return r
+	}, text)
+}

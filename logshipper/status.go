@@ -1,0 +1,85 @@
+package logshipper
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// FileStatus says how far one file is shipped to one output.
+type FileStatus struct {
+	Path         string `json:"path"`
+	Output       string `json:"output"`
+	ID           string `json:"id,omitempty"` // empty: never read
+	Size         int64  `json:"size"`
+	Acknowledged int64  `json:"acknowledged"` // offset
+	Backlog      int64  `json:"backlog"`
+	// Oldest is when the oldest byte that is not acknowledged was first seen; zero: there is none, or
+	// nobody has looked since it was written.
+	Oldest time.Time `json:"oldest,omitzero"`
+	// Missing tells that the file is not there.
+	Missing bool `json:"missing,omitempty"`
+}
+
+// Status lists every file that is shipped.
+func (s *Shipper) Status() (all []FileStatus) {
+	for _, p := range s.pipes {
+		p.mu.Lock()
+		for _, f := range p.files.list {
+			all = append(all, FileStatus{
+				Path: f.path, Output: p.output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset,
+				Backlog: f.backlog(), Oldest: f.since(), Missing: f.missing,
+			})
+		}
+		p.mu.Unlock()
+	}
+	return all
+}
+
+// ReadStatus says the same from the checkpoints and the files as they are on disk, whether or not an agent
+// runs.
+func ReadStatus(configs []Config) (all []FileStatus, err error) {
+	for i := range configs {
+		for _, output := range configs[i].To.list() {
+			some, err := readStatus(&configs[i], &output)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, some...)
+		}
+	}
+	return all, nil
+}
+
+func readStatus(c *Config, output *Output) (all []FileStatus, err error) {
+	path := filepath.Join(c.Checkpoints, checkpointName(c.Path, output.key()))
+	known := &checkpoint{}
+	data, err := os.ReadFile(path)
+	if err == nil {
+		known, err = parseCheckpoint(data)
+	}
+	if err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("logs: checkpoint %s: %w", path, err)
+	}
+	seen := map[uint64]bool{}
+	for i := range known.Files {
+		e := &known.Files[i]
+		s := FileStatus{Path: e.Path, Output: output.key(), ID: e.ID, Size: e.Size, Acknowledged: e.Offset, Oldest: e.Since, Missing: true}
+		if info, err := os.Stat(e.Path); err == nil && inodeOf(info).ino == e.Inode {
+			s.Size, s.Missing = max(info.Size()+e.Base, e.Offset), false
+			seen[e.Inode] = true
+		}
+		if s.Backlog = s.Size - s.Acknowledged; s.Backlog == 0 {
+			s.Oldest = time.Time{}
+		}
+		all = append(all, s)
+	}
+	paths, _ := filepath.Glob(c.Path) // a pattern that is not valid matches nothing
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !seen[inodeOf(info).ino] && info.Size() > 0 {
+			all = append(all, FileStatus{Path: path, Output: output.key(), Size: info.Size(), Backlog: info.Size()})
+		}
+	}
+	return all, nil
+}
