@@ -145,6 +145,7 @@ func TestUnreachable(t *testing.T) {
 // A mail to a dead server's queue grows too old all the same.
 func TestTooOldWhileUnreachable(t *testing.T) {
 	c := settings()
+	c.Retry.MaxAge = time.Hour
 	inBubbleDialing(t, c, sink.Script{}, func() error { return errors.New("refused") }, func(r *Relay, s *sink.Server) {
 		r.put("a@b.test", "x@y.test")
 		time.Sleep(c.Retry.MaxAge + 2*time.Minute)
