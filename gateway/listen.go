@@ -70,6 +70,9 @@ func giveWay(l net.Listener) error {
 		return err
 	}
 	return onSocket(raw, func(fd int) error {
+		if shared, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT); err != nil || shared == 0 {
+			return err // systemd's socket: it stays open, and what waits in it is the next process's
+		}
 		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF,
 			&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
 	})

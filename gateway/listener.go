@@ -23,7 +23,7 @@ type front struct {
 	ready    chan net.Conn
 	failed   chan error
 	welcomes sync.WaitGroup // connections that are accepted and not yet passed on
-	clock    atomic.Int64 // seconds since start, for connections that write
+	clock    atomic.Int64   // seconds since start, for connections that write
 
 	mu    sync.Mutex
 	conns map[*userConn]struct{}
@@ -104,11 +104,13 @@ func (f *front) secure(ctx context.Context, c *userConn) net.Conn {
 	if secured.ConnectionState().NegotiatedProtocol == "h2" {
 		return secured // net/http speaks HTTP/2 to a *tls.Conn only; its framing has no ambiguity to guard against
 	}
+	c.writing.Store(silent) // the handshake was no answer
 	return framing.NewTLSConn(secured, f.options)
 }
 
 func (f *front) track(c net.Conn) *userConn {
 	u := &userConn{Conn: c, front: f}
+	u.writing.Store(silent)
 	if f.tls == nil { // under TLS a byte for net/http is not a byte of the socket
 		u.watch = newWatch(c)
 	}
@@ -124,10 +126,28 @@ func (f *front) cutStuck(now int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for c := range f.conns {
-		if since := c.writing.Load(); since != 0 && since < oldest {
+		if since := c.writing.Load(); since > 0 && since < oldest {
 			_ = c.Conn.Close() // the write that is stuck returns the error
 		}
 	}
+}
+
+// settle returns when the first request of every connection is being answered, or ctx ends.
+func (f *front) settle(ctx context.Context) {
+	for ctx.Err() == nil && f.unanswered() {
+		after(ctx, 5*time.Millisecond)
+	}
+}
+
+func (f *front) unanswered() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.conns {
+		if c.writing.Load() == silent {
+			return true
+		}
+	}
+	return false
 }
 
 // open is the number of connections at this moment.
@@ -142,9 +162,12 @@ type userConn struct {
 	net.Conn
 	front   *front
 	watch   *watch       // nil: not possible
-	writing atomic.Int64 // in seconds of front.clock, from 1; 0: no write
+	writing atomic.Int64 // in seconds of front.clock, from 1; 0: no write; silent: never one
 	once    sync.Once
 }
+
+// silent is userConn.writing of a connection on which no answer has begun yet.
+const silent = -1
 
 // Read reads. While a request is served net/http waits for one byte, to learn that the user has left
 // (or sends the next request); that wait is left to the kernel.

@@ -16,6 +16,10 @@ import (
 // socket closes.
 const acceptOut = 100 * time.Millisecond
 
+// firstRequest is how long the last connections may take to send the request for which they were
+// opened. Browsers open some in reserve: those would be waited for in vain.
+const firstRequest = time.Second
+
 // Run serves users until ctx ends, and then stops: readiness goes off, requests are served on for
 // shutdown.deregister, and those under way may take shutdown.drain to end. hurry ends these waits.
 // It returns nil after a stop in which every request came to its end.
@@ -80,13 +84,7 @@ func (g *Gateway) stop(hurry context.Context, server *http.Server, f *front, ser
 	after(hurry, acceptOut)
 	drain, cancel := context.WithTimeout(hurry, bounds.Drain)
 	defer cancel()
-	// First the socket alone: Shutdown would drop connections that have been accepted but have not
-	// reached the server yet.
-	_ = f.Close() // the error says that it is closed
-	select {
-	case <-served:
-	case <-drain.Done():
-	}
+	g.closeSocket(drain, f, served)
 	err := server.Shutdown(drain)
 	g.endTunnels(drain)
 	left := g.inFlight.Load()
@@ -98,6 +96,20 @@ func (g *Gateway) stop(hurry context.Context, server *http.Server, f *front, ser
 	}
 	g.logger.Info("gateway stopped")
 	return nil
+}
+
+// closeSocket takes no more connections, and waits until those that got in are being answered:
+// http.Server.Shutdown drops requests that have been read but not handed to the handler yet, and
+// connections that have not reached the server.
+func (g *Gateway) closeSocket(ctx context.Context, f *front, served <-chan error) {
+	ctx, cancel := context.WithTimeout(ctx, firstRequest)
+	defer cancel()
+	_ = f.Close() // that it is closed already would be no news
+	select {
+	case <-served:
+	case <-ctx.Done():
+	}
+	f.settle(ctx)
 }
 
 // endTunnels waits for upgraded connections and cuts those that are left.
