@@ -25,7 +25,7 @@ const autoRoute = `
         hold: 1s
         minRequests: 20
         promote: auto
-        tolerate: {errors: 1%, p95: 1000%}
+        tolerate: {errors: 1%, p95: 100%}
     - name: rest
       match: ["/"]
 `

@@ -115,7 +115,9 @@ func TestSocketActivation(t *testing.T) {
 	g := &gateway{dir: t.TempDir(), address: freeAddress(t), admin: freeAddress(t)}
 	g.file, g.state, g.log = g.dir+"/yadokari.yaml", g.dir+"/state", g.dir+"/access.log"
 	g.configure(t, setUp{vm: []string{vm.address}, containers: []string{containers.address}, noLog: true})
-	listener := must[net.Listener](t)(net.Listen("tcp", g.address))
+	plain := new(net.ListenConfig)
+	plain.SetMultipathTCP(false) // as systemd's sockets are
+	listener := must[net.Listener](t)(plain.Listen(t.Context(), "tcp", g.address))
 	defer listener.Close()
 	socket := must[*os.File](t)(listener.(*net.TCPListener).File())
 	defer socket.Close()
