@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"yadokari/agent"
 	"yadokari/gateway"
 	"yadokari/setting"
 )
@@ -15,6 +16,8 @@ type Config struct {
 	App string `yaml:"app" default:"app"`
 	// Gateway stands in front of the application and moves its URLs, route by route.
 	Gateway *gateway.Config `yaml:"gateway"`
+	// Agent runs beside the application: its mail, and an ordered stop.
+	Agent *agent.Config `yaml:"agent"`
 	// Clusters are the service clusters by name. Each holds only what differs there; it is merged over
 	// the rest of the file when the cluster is chosen with --cluster.
 	Clusters map[string]Differences `yaml:"clusters"`
@@ -38,16 +41,23 @@ func (c *Config) Validate() error {
 	if c.Gateway != nil {
 		problems = append(problems, setting.Under(c.Gateway.Validate(), "gateway"))
 	}
+	if c.Agent != nil {
+		problems = append(problems, setting.Under(c.Agent.Validate(), "agent"))
+	}
 	return errors.Join(problems...)
 }
 
 // ValidateFiles reads the files that the settings name (certificates, secrets) and says what is wrong
 // with them, as *setting.Problem, joined. It is meant for the machine the file will be used on.
 func (c *Config) ValidateFiles() error {
-	if c.Gateway == nil {
-		return nil
+	var problems []error
+	if c.Gateway != nil {
+		problems = append(problems, setting.Under(c.Gateway.ValidateFiles(), "gateway"))
 	}
-	return setting.Under(c.Gateway.ValidateFiles(), "gateway")
+	if c.Agent != nil {
+		problems = append(problems, setting.Under(c.Agent.ValidateFiles(), "agent"))
+	}
+	return errors.Join(problems...)
 }
 
 func isNoName(r rune) bool {

@@ -64,11 +64,20 @@ func (f *File) Explain() *Meaning {
 		Cluster: f.Cluster, App: f.Config.App, Differs: f.differs(),
 		Backends: []BackendMeaning{}, Routes: []RouteMeaning{}, Warnings: []Warning{},
 	}
-	g := f.Config.Gateway
-	if g == nil {
+	if g := f.Config.Gateway; g != nil {
+		f.explainGateway(m, g)
+	} else if f.Config.Agent == nil {
 		m.Words = []string{"There is no gateway: section, so nothing listens."}
-		return m
+	} else {
+		m.Words = []string{"There is no gateway: section, so nothing listens for users."}
 	}
+	if f.Config.Agent != nil {
+		m.Words = append(m.Words, wordsOnAgent(f.Config.Agent)...)
+	}
+	return m
+}
+
+func (f *File) explainGateway(m *Meaning, g *gateway.Config) {
 	for _, name := range slices.Sorted(maps.Keys(g.Backends)) {
 		m.Backends = append(m.Backends, BackendMeaning{Name: name, Servers: g.Backends[name].Balance.Servers})
 	}
@@ -78,7 +87,6 @@ func (f *File) Explain() *Meaning {
 	m.Words = append(wordsOnListening(g), wordsOnUsers(g)...)
 	m.Words = append(m.Words, wordsOnStaying(g)...)
 	m.Warnings = append(m.Warnings, f.warnings(g)...)
-	return m
 }
 
 func meaningOf(r *gateway.Route) RouteMeaning {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os/user"
@@ -10,13 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"yadokari/admin"
 	"yadokari/admin/client"
 	"yadokari/config"
 )
 
-// remote is what verbs that talk to a running gateway have in common.
+// remote is what verbs that talk to a running gateway, or agent, have in common.
 type remote struct {
 	env       *environment
+	ofAgent   bool
 	admin     string
 	tokenFile string
 	ca        string
@@ -27,7 +30,12 @@ type remote struct {
 // addFlags gives the flags to a verb and all verbs below it.
 func (r *remote) addFlags(command *cobra.Command) {
 	flags := command.PersistentFlags()
-	flags.StringVar(&r.admin, "admin", r.env.getenv("YADOKARI_ADMIN"), "the gateway's admin port (`URL`); YADOKARI_ADMIN, or the file's gateway.admin, is its default")
+	whose, variable := "gateway", "YADOKARI_ADMIN"
+	if r.ofAgent {
+		whose, variable = "agent", "YADOKARI_AGENT_ADMIN"
+	}
+	flags.StringVar(&r.admin, "admin", r.env.getenv(variable),
+		fmt.Sprintf("the %s's admin port (`URL`); %s, or the file's %s.admin, is its default", whose, variable, whose))
 	flags.StringVar(&r.tokenFile, "token-file", r.env.getenv("YADOKARI_TOKEN_FILE"), "a `file` that holds the token; YADOKARI_TOKEN_FILE is its default")
 	flags.StringVar(&r.ca, "ca", "", "a PEM `file` of the authorities trusted for https")
 	flags.StringVar(&r.cert, "cert", "", "a PEM `file` of the client certificate")
@@ -52,12 +60,23 @@ func (r *remote) url() string {
 	if r.admin != "" {
 		return r.admin
 	}
-	const usual = "http://127.0.0.1:8081"
-	file, err := r.env.load()
-	if err != nil || file.Config.Gateway == nil {
-		return usual // no file here: the gateway may run with another
+	usual := "http://127.0.0.1:8081"
+	if r.ofAgent {
+		usual = "http://127.0.0.1:8082"
 	}
-	listen := file.Config.Gateway.Admin
+	file, err := r.env.load()
+	if err != nil {
+		return usual // no file here: it may run with another
+	}
+	var listen admin.Config
+	switch c := &file.Config; {
+	case r.ofAgent && c.Agent != nil:
+		listen = c.Agent.Admin
+	case !r.ofAgent && c.Gateway != nil:
+		listen = c.Gateway.Admin
+	default:
+		return usual
+	}
 	scheme := "http://"
 	if listen.TLS != nil {
 		scheme = "https://"

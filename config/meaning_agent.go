@@ -1,0 +1,37 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+
+	"yadokari/agent"
+	"yadokari/mailrelay"
+)
+
+// wordsOnAgent says what runs beside the app, and what its stop takes.
+func wordsOnAgent(a *agent.Config) []string {
+	s := &a.Shutdown
+	words := []string{fmt.Sprintf(
+		"Beside the app, a stop takes at most %s: give it %s in systemd (TimeoutStopSec) or Kubernetes (terminationGracePeriodSeconds). Its state is at %s.",
+		s.Grace, s.Grace+agent.PodMargin, a.Admin.Listen)}
+	if m := a.Mail; m != nil {
+		words = append(words, wordsOnMail(m))
+	}
+	return words
+}
+
+func wordsOnMail(m *mailrelay.Config) string {
+	queue := "waits in memory, which a crash loses"
+	if m.Spool != "" {
+		queue = "waits in " + m.Spool
+	}
+	leftover := "stays there"
+	switch {
+	case m.Leftover.Dir != "" && (m.Spool == "" || m.Leftover.Spool):
+		leftover = "goes to " + m.Leftover.Dir
+	case m.Spool == "":
+		leftover = "is lost"
+	}
+	return fmt.Sprintf("Mail arrives at %s and goes to %s; what is not taken there within %s %s, at most %d mails and %s. What is left at a stop %s.",
+		cmp.Or(m.Listen, m.Socket), m.Upstream.Address, m.Wait, queue, m.Queue.Messages, m.Queue.Bytes, leftover)
+}
