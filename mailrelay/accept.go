@@ -1,6 +1,7 @@
 package mailrelay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,14 @@ type outcome struct {
 	err     error        // the connection failed
 }
 
-// accept takes responsibility for a mail, or not: the reply says. kept tells that text is still in use.
+// accept takes responsibility for a mail, or not: the reply says. kept tells that text is still in use by a
+// delivery.
 func (r *Relay) accept(id uint64, e *wire.Envelope, text []byte) (reply wire.Reply, kept bool) {
 	if _, down := r.pool.Down(); r.config.Wait > 0 && !down {
 		return r.cutThrough(id, e, text)
 	}
 	_, reply = r.enqueue(id, e, text, ready, fromClient)
-	return reply, r.spool == nil
+	return reply, false
 }
 
 // cutThrough delivers a mail while the client waits. When the wait is over the mail goes to the
@@ -39,7 +41,7 @@ func (r *Relay) cutThrough(id uint64, e *wire.Envelope, text []byte) (reply wire
 	done()
 	if err != nil {
 		_, reply = r.enqueue(id, e, text, ready, fromClient)
-		return reply, r.spool == nil
+		return reply, false
 	}
 	ctx, cancel := context.WithCancel(r.deliverer)
 	result := make(chan outcome, 1)
@@ -53,13 +55,13 @@ func (r *Relay) cutThrough(id uint64, e *wire.Envelope, text []byte) (reply wire
 	select {
 	case o := <-result:
 		cancel()
-		return r.direct(id, e, text, o)
+		return r.direct(id, e, text, o), false
 	case <-timer.C:
 	}
 	it, reply := r.enqueue(id, e, text, busy, fromClient)
 	if it == nil {
 		cancel() // the client keeps it: two should not
-		return r.afterAll(id, e, text, <-result, reply)
+		return r.afterAll(id, e, text, <-result, reply), false
 	}
 	r.attempts.Go(func() {
 		defer cancel()
@@ -69,18 +71,18 @@ func (r *Relay) cutThrough(id uint64, e *wire.Envelope, text []byte) (reply wire
 }
 
 // afterAll answers a client whose mail found no room, in case the cancelled delivery was through.
-func (r *Relay) afterAll(id uint64, e *wire.Envelope, text []byte, o outcome, refusal wire.Reply) (wire.Reply, bool) {
+func (r *Relay) afterAll(id uint64, e *wire.Envelope, text []byte, o outcome, refusal wire.Reply) wire.Reply {
 	if o.err == nil {
 		return r.direct(id, e, text, o)
 	}
 	if errors.Is(o.err, upstream.ErrUncertain) {
 		r.queue.count(func(c *Counts) { c.Uncertain++ })
 	}
-	return refusal, false
+	return refusal
 }
 
 // direct turns the upstream's answers into one for the client.
-func (r *Relay) direct(id uint64, e *wire.Envelope, text []byte, o outcome) (reply wire.Reply, kept bool) {
+func (r *Relay) direct(id uint64, e *wire.Envelope, text []byte, o outcome) (reply wire.Reply) {
 	s := sortAnswers(o.answers, nil)
 	switch {
 	case o.err != nil:
@@ -88,22 +90,22 @@ func (r *Relay) direct(id uint64, e *wire.Envelope, text []byte, o outcome) (rep
 			r.queue.count(func(c *Counts) { c.Uncertain++ })
 		}
 		_, reply = r.enqueue(id, e, text, ready, fromClient)
-		return reply, r.spool == nil
+		return reply
 	case len(s.delivered) == len(e.To):
 		r.queue.count(func(c *Counts) { r.comeAndGo(c, delivered, len(e.To)) })
-		return accepted(id, "delivered"), false
+		return accepted(id, "delivered")
 	case len(s.refused) == len(e.To):
-		return handOn(o.answers[0]), false
+		return handOn(o.answers[0])
 	case len(s.delivered) == 0 && len(s.refused) == 0:
 		_, reply = r.enqueue(id, e, text, waiting, fromClient)
-		return reply, r.spool == nil
+		return reply
 	}
 	return r.mixed(id, e, text, o.answers, s)
 }
 
 // mixed accepts a mail that some recipients have got, and others have not. If the rest finds no room
 // the client keeps it all, and some will get it twice.
-func (r *Relay) mixed(id uint64, e *wire.Envelope, text []byte, answers []wire.Reply, s sorted) (wire.Reply, bool) {
+func (r *Relay) mixed(id uint64, e *wire.Envelope, text []byte, answers []wire.Reply, s sorted) wire.Reply {
 	if len(s.deferred) > 0 {
 		rest := *e
 		rest.To = pick(e.To, s.deferred)
@@ -116,7 +118,7 @@ func (r *Relay) mixed(id uint64, e *wire.Envelope, text []byte, answers []wire.R
 		it, reply := r.enqueueWith(id, &rest, text, waiting, fromClient, settled)
 		if it == nil {
 			r.queue.count(func(c *Counts) { c.Uncertain++ })
-			return reply, false
+			return reply
 		}
 	} else {
 		r.queue.count(func(c *Counts) {
@@ -128,7 +130,7 @@ func (r *Relay) mixed(id uint64, e *wire.Envelope, text []byte, answers []wire.R
 		})
 	}
 	r.notify(id, e, headerOf(text), failuresOf(e, s.refused, answers))
-	return accepted(id, "delivered to some"), r.spool == nil && len(s.deferred) > 0
+	return accepted(id, "delivered to some")
 }
 
 func (r *Relay) comeAndGo(c *Counts, e end, recipients int) {
@@ -164,7 +166,7 @@ func (r *Relay) enqueueWith(id uint64, e *wire.Envelope, text []byte, s state, o
 		}
 		it.entry = entry
 	} else {
-		it.envelope, it.text = e, text
+		it.envelope, it.text = e, bytes.Clone(text) // without the room that text may have beyond its end
 	}
 	if s == waiting {
 		it.tries = 1

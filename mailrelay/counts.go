@@ -18,7 +18,7 @@ type Tally struct {
 	Bounced   int64 `json:"bounced"`   // refused for good, or too old
 	Dropped   int64 `json:"dropped"`   // given up because the queue was full, or at the stop for want of a place
 	Removed   int64 `json:"removed"`   // by an operator
-	Damaged   int64 `json:"damaged"`   // found damaged in the spool while it was delivered, and set aside
+	Damaged   int64 `json:"damaged"`   // found damaged in the spool, and set aside
 
 	Queued   int64 `json:"queued"`   // waiting, or being delivered
 	LeftOver int64 `json:"leftOver"` // still here at the stop; kept in the spool or the leftover directory

@@ -120,6 +120,10 @@ func (r *Relay) openSpool(files spool.FS) error {
 	}
 	r.spool = s
 	r.report(found, r.config.Spool)
+	r.queue.count(func(c *Counts) { // whom they were for nobody can tell
+		c.Mails.come(fromSpool, int64(found.Lost))
+		c.Mails.add(damaged, int64(found.Lost))
+	})
 	for _, m := range found.Mails {
 		r.lastID.Store(max(r.lastID.Load(), m.Entry.ID()))
 		it := r.newItem(m.Entry.ID(), &m.Envelope)

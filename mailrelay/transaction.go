@@ -120,7 +120,9 @@ func (a *arriving) Take(piece []byte) error {
 			a.most = 0
 			return errNoRoom
 		}
-		x.text = append(make([]byte, 0, a.most+freeText), x.text...)
+		if x.declared > 0 {
+			x.text = append(make([]byte, 0, a.most+freeText), x.text...)
+		}
 	}
 	x.text = append(x.text, piece...)
 	if x.r.Buffered() == 0 {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"yadokari/mailrelay/spool"
 	"yadokari/setting"
 )
 
@@ -67,6 +68,9 @@ func (c *Config) validateQueue(v *validation) {
 
 func (c *Config) validateLimits(v *validation) {
 	v.positive(int64(c.Limits.Message), "limits", "message")
+	if c.Limits.Message > spool.MaxText/2 {
+		v.wrong(fmt.Sprintf("%v is more than a mail can have", c.Limits.Message), "write at most 512MiB", "limits", "message")
+	}
 	v.positive(int64(c.Limits.Recipients), "limits", "recipients")
 	v.positive(int64(c.Limits.Commands), "limits", "commands")
 	v.positive(int64(c.Limits.Errors), "limits", "errors")
