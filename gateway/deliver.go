@@ -98,7 +98,7 @@ func (d *delivery) commit() {
 	if d.resp.ContentLength > 0 && header["Content-Length"] == nil {
 		header["Content-Length"] = []string{strconv.FormatInt(d.resp.ContentLength, 10)}
 	}
-	if d.x.request.Upgrade != "" || d.resp.Sending() || d.x.body.unblock || d.x.gateway.leaving() {
+	if leavesGate(d.x.r) || d.resp.Sending() || d.x.body.unblock || d.x.gateway.leaving() {
 		header["Connection"] = []string{"close"}
 	}
 	d.x.capture.head(d.resp.Header)

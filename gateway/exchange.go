@@ -213,7 +213,7 @@ func (x *exchange) fail(status int) {
 	if x.body.control != nil && (!x.body.ended || x.body.unblock) {
 		x.w.Header().Set("Connection", "close") // the rest of the body is on its way
 	}
-	x.gateway.refuse(x.w, status)
+	x.gateway.refuse(x.w, x.r, status)
 }
 
 // end counts the request and writes it to the log.

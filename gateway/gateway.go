@@ -92,14 +92,17 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.inFlight.Add(1) > int64(g.table.Load().config.Limits.InFlight) {
 		g.refused.Add(1)
 		w.Header().Set("Retry-After", "1")
-		g.refuse(w, http.StatusServiceUnavailable)
+		g.refuse(w, r, http.StatusServiceUnavailable)
 		return
 	}
 	g.serve(w, r)
 }
 
 // refuse answers with a status of the gateway's own and a short body that says who answered.
-func (g *Gateway) refuse(w http.ResponseWriter, status int) {
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, status int) {
+	if leavesGate(r) {
+		w.Header().Set("Connection", "close")
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, "%d %s (gateway)\n", status, http.StatusText(status)) // a user who is gone needs no answer

@@ -60,7 +60,8 @@ func (g *Gateway) server() *http.Server {
 	return &http.Server{
 		Handler: g, ReadHeaderTimeout: limits.HeaderTime, IdleTimeout: limits.Idle,
 		MaxHeaderBytes: int(limits.Headers), Protocols: protocols, TLSConfig: g.tls,
-		ErrorLog: log.New(quiet{g.logger}, "", 0), // a client's mistakes are not the operator's errors
+		DisableGeneralOptionsHandler: true,                            // OPTIONS * is the app's to answer, within the same rules
+		ErrorLog:                     log.New(quiet{g.logger}, "", 0), // a client's mistakes are not the operator's errors
 	}
 }
 

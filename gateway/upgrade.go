@@ -23,6 +23,10 @@ func upgradeOf(r *http.Request) string {
 	return values[0]
 }
 
+// leavesGate reports whether the framing gate lets everything through after this request, as it does
+// after any Upgrade field, asked for in Connection or not: the connection must not carry another one.
+func leavesGate(r *http.Request) bool { return len(r.Header["Upgrade"]) > 0 }
+
 // upgrade connects the user with the server after a 101 response, until one of them ends it.
 func (x *exchange) upgrade(resp *upstream.Response) {
 	x.status = resp.StatusCode
