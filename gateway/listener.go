@@ -3,9 +3,12 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"yadokari/gateway/framing"
@@ -24,6 +27,9 @@ type front struct {
 	failed   chan error
 	welcomes sync.WaitGroup // connections that are accepted and not yet passed on
 	clock    atomic.Int64   // seconds since start, for connections that write
+
+	logger     *slog.Logger // nil: says nothing
+	complained int64        // when, in seconds of clock from 1; 0: never
 
 	mu    sync.Mutex
 	conns map[*userConn]struct{}
@@ -56,6 +62,12 @@ func (f *front) accept(ctx context.Context) {
 	for {
 		f.slots <- struct{}{}
 		c, err := f.Listener.Accept()
+		if passing(err) {
+			<-f.slots
+			f.complain(err)
+			after(ctx, acceptAgain)
+			continue
+		}
 		if err != nil {
 			<-f.slots
 			f.welcomes.Wait() // whoever got in is served
@@ -65,6 +77,33 @@ func (f *front) accept(ctx context.Context) {
 		user := f.track(c)
 		f.welcomes.Go(func() { f.welcome(ctx, user) })
 	}
+}
+
+// acceptAgain is the pause after the system could not accept a connection.
+const acceptAgain = 20 * time.Millisecond
+
+// complain logs that connections cannot be accepted, once every ten seconds at most. One goroutine
+// calls it.
+func (f *front) complain(err error) {
+	now := f.clock.Load() + 1
+	if f.logger == nil || f.complained != 0 && now-f.complained < 10 {
+		return
+	}
+	f.complained = now
+	f.logger.Error("a connection could not be accepted; trying again (is LimitNOFILE large enough?)", "error", err)
+}
+
+// passing reports an error of Accept that goes away: no file descriptor or memory is left for the
+// moment, or the peer has gone already. The listener is as good as before.
+func passing(err error) bool {
+	for _, e := range [...]syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPROTO, syscall.EINTR, syscall.EPERM,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // Accept returns the next connection whose handshake is done.

@@ -33,6 +33,7 @@ func (g *Gateway) Run(ctx, hurry context.Context) error {
 		MaxHead: int(limits.Headers), AllowH2C: g.config.H2C,
 		OnReject: func(string) { g.rejected.Add(1) },
 	})
+	f.logger = g.logger
 	server := g.server()
 	over, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
