@@ -32,7 +32,8 @@ func (c *capture) add(p []byte) {
 
 // wantCapture decides whether a copy of the request goes to the new side afterwards.
 func (x *exchange) wantCapture() {
-	if !x.placed.Mirror || x.side != oldSide || x.forced || x.safety != safe || x.r.ContentLength != 0 || x.request.Upgrade != "" {
+	// A reload can take the new side away before the placement follows.
+	if !x.placed.Mirror || x.route.mirror == nil || x.side != oldSide || x.forced || x.safety != safe || x.r.ContentLength != 0 || x.request.Upgrade != "" {
 		return
 	}
 	if x.route.mirror.Want() {
@@ -77,14 +78,14 @@ func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Requ
 	})
 	defer a.end()
 	if a.failure != nil {
-		if fresh && a.failure.Outcome != upstream.Canceled {
+		if fresh && !called(ctx) {
 			r.countCopy(true, time.Since(began))
 		}
 		return nil, a.failure
 	}
 	body, err := io.ReadAll(io.LimitReader(a.response, maxBody+1))
 	took := time.Since(began)
-	if fresh && ctx.Err() == nil {
+	if fresh && !called(ctx) {
 		r.countCopy(err != nil || a.response.StatusCode >= 500, took)
 	}
 	if err != nil {
@@ -96,6 +97,10 @@ func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Requ
 		Truncated: truncated, Latency: took,
 	}, nil
 }
+
+// called reports whether a copy was called off, which says nothing of its side; one that took longer
+// than mirror.timeout was not.
+func called(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 func (r *route) countCopy(failed bool, took time.Duration) {
 	r.sides[newSide].add(failed, took)
