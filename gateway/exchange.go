@@ -87,6 +87,10 @@ func (x *exchange) place() {
 // when the request cannot be sent.
 func (x *exchange) prepare() bool {
 	r := x.r
+	if !upstream.ValidTarget(target(r)) {
+		x.fail(http.StatusBadRequest)
+		return false
+	}
 	x.request = upstream.Request{
 		Method: r.Method, Target: target(r), Host: r.Host, Header: r.Header, Skip: x.skip,
 		Replayable: x.safety != unsafe, Interim: x.interim,
@@ -110,6 +114,9 @@ func (x *exchange) skip(name string) bool {
 
 // interim passes a 1xx response on.
 func (x *exchange) interim(status int, h http.Header) {
+	if !x.r.ProtoAtLeast(1, 1) {
+		return // RFC 9110, section 15.2: an HTTP/1.0 client knows of none
+	}
 	upstream.StripHopByHop(h)
 	header := x.w.Header()
 	for name, values := range h {

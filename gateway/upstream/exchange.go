@@ -112,7 +112,7 @@ func (c *conn) readHead(r *Request, s *sender) (*Response, *Failure) {
 		case resp.StatusCode == http.StatusSwitchingProtocols && r.Upgrade != "":
 			c.in.body()
 			return &Response{Response: resp, conn: c}, nil
-		case resp.StatusCode == http.StatusSwitchingProtocols || resp.ProtoMajor != 1:
+		case resp.StatusCode == http.StatusSwitchingProtocols || resp.StatusCode < 100 || resp.ProtoMajor != 1:
 			return nil, &Failure{Outcome: Broken, Sent: true, Err: errMalformed}
 		case resp.StatusCode < 200:
 			if r.Interim != nil {

@@ -54,12 +54,21 @@ type Request struct {
 
 var errTarget = errors.New("the request target holds a space or a control character")
 
+// ValidTarget reports whether target can stand in a request line. HTTP/2 lets through what would end
+// the line, or the target, early.
+func ValidTarget(target string) bool {
+	for i := 0; i < len(target); i++ {
+		if target[i] <= ' ' || target[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
 // appendHead writes the request line and the header section, its empty line included.
 func (r *Request) appendHead(b []byte, authority string) ([]byte, error) {
-	for i := 0; i < len(r.Target); i++ { // HTTP/2 lets through what would end the request line here
-		if r.Target[i] <= ' ' || r.Target[i] == 0x7f {
-			return b, errTarget
-		}
+	if !ValidTarget(r.Target) {
+		return b, errTarget
 	}
 	b = append(b, r.Method...)
 	b = append(b, ' ')
