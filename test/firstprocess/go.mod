@@ -1,0 +1,3 @@
+module yadokari/test/firstprocess
+
+go 1.26.0
