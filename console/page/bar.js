@@ -34,7 +34,7 @@ function mark(at) {
 
 export function words(st) {
   const share = parseShare(st.share);
-  if (st.stage === 'mirror') return `All users on ${st.from}; ${st.to} gets copies`;
+  if (st.stage === 'mirror') return `All users on ${st.from}, copies to ${st.to}`;
   if (share === 0) return `All users on ${st.from}`;
   if (share === 1) return `All users on ${st.to}`;
   const rest = Math.round((1 - share) * 10000) / 100;

@@ -85,6 +85,7 @@ export class Charts {
     const length = spans.find(([id]) => id === kept)[2];
     const n = Math.floor(length / d.step);
     const at = new Map(d.time.map((time, i) => [time, i]));
+    const began = Date.parse(state.about?.started ?? 0) / 1000; // before that nothing is known
     const x = new Array(n);
     const lists = (kind.one ? ['one'] : ['vm', 'containers']).map(() => new Array(n));
     for (let k = 0; k < n; k++) {
@@ -92,7 +93,11 @@ export class Charts {
       const i = at.get(time);
       x[k] = time + d.step / 2;
       if (kind.one) lists[0][k] = i === undefined || d[kind.one][i] < 0 ? null : d[kind.one][i];
-      else { lists[0][k] = i === undefined ? kind.zero : kind.of(d.vm, i, d.step); lists[1][k] = i === undefined ? kind.zero : kind.of(d.containers, i, d.step); }
+      else {
+        const nothing = time >= began ? kind.zero : null;
+        lists[0][k] = i === undefined ? nothing : kind.of(d.vm, i, d.step);
+        lists[1][k] = i === undefined ? nothing : kind.of(d.containers, i, d.step);
+      }
     }
     return [x, ...lists];
   }
@@ -146,6 +151,8 @@ export class Charts {
     const { left, top, width, height } = u.bbox;
     ctx.save();
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'alphabetic';
     let free = Infinity; // labels from the right, none over another
     for (const e of this.entries) {
       const x = Math.round(u.valToPos(Date.parse(e.time) / 1000, 'x', true));

@@ -21,7 +21,7 @@ function fill(el, props, children) {
     else if (key === 'vars') for (const [name, v] of Object.entries(value)) el.style.setProperty(name, v);
     else el.setAttribute(key, value === true ? '' : String(value));
   }
-  el.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  el.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
   return el;
 }
 
@@ -38,18 +38,18 @@ export function attr(el, name, value) {
 
 // swap replaces what an element holds.
 export function swap(el, ...children) {
-  el.replaceChildren(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  el.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
 }
 
 const shapes = {
   idle: 'M8 3a5 5 0 1 0 0 10A5 5 0 0 0 8 3z',
-  shifting: 'M2.500 8h10m-4-4 4 4-4 4',
-  paused: 'M5.500 3.500v9m5-9v9',
-  done: 'M3 8.500 6.500 12 13 4.500',
-  'rolled-back': 'M6 3.500 2.500 7 6 10.500M3 7h6.500a3.500 3.500 0 0 1 0 7H7',
-  alarm: 'M8 2.500 14 13H2zM8 6.500v3m0 1.700v.3',
+  shifting: 'M2.5 8h10m-4-4 4 4-4 4',
+  paused: 'M5.5 3.5v9m5-9v9',
+  done: 'M3 8.5 6.5 12 13 4.5',
+  'rolled-back': 'M6 3.5 2.5 7 6 10.5M3 7h6.5a3.5 3.5 0 0 1 0 7H7',
+  alarm: 'M8 2.5 14 13H2zM8 6.5v3m0 1.7v.3',
   none: 'M4 8h8',
-  add: 'M8 3v10M3 8h10',
+  waits: 'M4 2.5h8M4 13.5h8M5 2.5c0 4 6 7 6 11M11 2.5c0 4-6 7-6 11',
 };
 
 // icon is a small drawing that goes with a word; it says nothing that the word does not.

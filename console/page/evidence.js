@@ -11,7 +11,7 @@ export function evidence(el, st, compared) {
   }
   const at = { [`requests on the ${st.to}`]: st.rates.containers, [`requests on the ${st.from}`]: st.rates.vm, 'compared requests': compared };
   swap(el,
-    h('p', { class: `sentence ${st.verdict === 'fail' ? 'bad' : ''}` }, h('b', {}, `${st.verdict || 'Not judged'}: `), st.reason),
+    h('p', { class: `sentence ${st.verdict === 'fail' ? 'bad' : ''}` }, h('b', {}, `${cap(st.verdict || 'not judged')}: `), st.reason),
     e.missing?.length ? h('ul', { class: 'needs' }, e.missing.map((need) => needed(need, at, st))) : null,
     h('h3', {}, 'Failures'),
     interval([side(st.from, 'vm', e.old.requests, e.old.low, e.old.rate, e.old.high), side(st.to, 'containers', e.new.requests, e.new.low, e.new.rate, e.new.high)], null, percent),
@@ -23,6 +23,8 @@ export function evidence(el, st, compared) {
       h('p', { class: 'muted' }, l.limit === undefined ? 'too few answers for a bound yet' : `rolls back when ${st.to} is surely above ${ms(l.limit * 1000)} (${percent(l.tolerance)} tolerated)`)]),
     e.breaker.limit > 0 ? meter(`Failures in a row: ${count(e.breaker.run)} of ${count(e.breaker.limit)}`, e.breaker.run / e.breaker.limit, true) : null);
 }
+
+const cap = (text) => text[0].toUpperCase() + text.slice(1);
 
 function quiet(st) {
   if (st.stages.length === 0) return 'Nothing is judged: the route has no shift.';
@@ -59,7 +61,8 @@ function interval(sides, limit, words) {
   if (known.length === 0) return h('p', { class: 'muted' }, 'no answers yet');
   const W = 300;
   const H = 22;
-  const top = Math.max(limit ?? 0, ...known.map((one) => Math.min(one.high ?? one.at * 2, one.at * 6 + (limit ?? 0)))) * 1.15 || 1;
+  const most = Math.max(limit ?? 0, ...known.map((one) => one.at));
+  const top = Math.max(most, ...known.map((one) => (most > 0 ? Math.min(one.high ?? most * 2, most * 4) : one.high ?? 0))) * 1.1 || 1;
   const x = (v) => Math.min(W - 2, 2 + (v / top) * (W - 4));
   const drawing = s('svg', { class: 'interval', viewBox: `0 0 ${W} ${H * 2}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
     limit ? s('line', { class: 'limit', x1: x(limit), x2: x(limit), y1: 0, y2: H * 2 }) : null,

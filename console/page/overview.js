@@ -25,7 +25,7 @@ const orders = {
   share: { label: 'Users', key: (st) => -parseShare(st.share), words: 'share, largest first' },
   rate: { label: 'Requests/s', key: (st) => -(({ vm, containers }) => vm + containers)(pace(st.route)), words: 'requests a second' },
   failures: { label: 'Failures', key: (st) => -failing(st.route), words: 'failures in the last minute' },
-  p95: { label: 'Latency p50 p95 p99', key: (st) => -worstP95(st.route), words: 'slowest p95' },
+  p95: { label: 'Latency', key: (st) => -worstP95(st.route), words: 'slowest p95; the line is p95, the band p50 to p99' },
 };
 
 const kept = { order: 'urgent', group: 'all', filter: '' }; // while other pages are open

@@ -1,7 +1,7 @@
 // One route: where it is, what comes next, charts, evidence, differences, its ledger and its servers.
 import { get, name as enc } from './api.js';
 import { h, put, attr, swap, icon } from './dom.js';
-import { how, moment, span, parseShare } from './words.js';
+import { how, moment, span, parseShare, waits } from './words.js';
 import { bar, words } from './bar.js';
 import { keys, labels, possible, run } from './actions.js';
 import { Charts } from './charts.js';
@@ -61,7 +61,7 @@ export function routePage(main, route) {
       each(`routes/${enc(route)}/differences`, (d) => { differing.hidden = !differences(found, d, status); }),
       each('backends', (all) => {
         const st = state.routes.get(route);
-        if (st) swap(servers, all.filter((b) => b.name === st.from || (b.name === st.to && st.stages.length > 0)).map((b) => h('div', {}, h('h3', {}, b.name), serverTable(b))));
+        if (st) swap(servers, [st.from, ...(st.stages.length > 0 ? [st.to] : [])].map((side) => all.find((b) => b.name === side)).filter(Boolean).map((b) => h('div', {}, h('h3', {}, b.name), serverTable(b))));
       }),
     ]);
   }
@@ -137,7 +137,7 @@ class Head {
     this.problem.hidden = !st.problem;
     put(this.problem, st.problem ?? '');
     this.bar.update(st);
-    put(this.where, `${words(st)}${st.since ? `, ${st.state === 'idle' ? '' : 'since '}${st.state === 'idle' ? 'for ' : ''}${st.state === 'idle' ? span((now() - Date.parse(st.since)) / 1000) : moment(st.since)}` : ''}`);
+    put(this.where, `${words(st)}${st.since ? `, since ${moment(st.since)} (${span((now() - Date.parse(st.since)) / 1000)})` : ''}`);
     put(this.next, st.next ? `Next: ${st.next}` : '');
     put(this.by, st.by ? `Last change by ${st.by}${st.why ? `: ${st.why}` : ''}` : '');
     this.rail(st);
@@ -158,12 +158,12 @@ class Head {
 
   offer(st) {
     const can = possible(st);
-    const stamp = can.join();
+    const stamp = `${can.join()} ${waits(st)}`;
     if (this.offered === stamp) return;
     this.offered = stamp;
     const focused = document.activeElement?.dataset?.action;
     swap(this.actions, can.map((action) => h('button', {
-      type: 'button', class: action === 'rollback' ? 'danger' : action === 'start' || action === 'promote' ? 'strong' : '',
+      type: 'button', class: action === 'rollback' ? 'danger' : action === 'start' || action === 'resume' || (action === 'promote' && waits(st)) ? 'strong' : '',
       data: { action }, 'aria-keyshortcuts': keys[action], on: { click: () => run(action, this.route) },
     }, labels[action], ' ', h('kbd', { 'aria-hidden': 'true' }, keys[action]))));
     if (focused) this.actions.querySelector(`[data-action="${focused}"], button`)?.focus();

@@ -61,7 +61,9 @@ export class Row {
     if (this.stamp === stamp) return;
     this.stamp = stamp;
     const slots = recent(st.route);
-    const of = (side, key) => slots.map((slot) => (slot ? slot[side][key] / state.step : 0));
+    const began = Date.parse(state.about?.started ?? 0) / 1000;
+    const first = state.until - slots.length * state.step;
+    const of = (side, key) => slots.map((slot, i) => (slot ? slot[side][key] / state.step : first + i * state.step >= began ? 0 : null));
     const sum = (side, key, n) => slots.slice(-n).reduce((all, slot) => all + (slot ? slot[side][key] : 0), 0);
     const [requests, failures, latency] = this.cells;
     const any = slots.some((slot) => slot);

@@ -40,7 +40,7 @@ function path(list, top) {
   list.forEach((v, i) => {
     if (v === null) { pen = false; return; }
     const alone = !pen && (list[i + 1] ?? null) === null;
-    d += `${pen ? 'L' : 'M'}${x(i, list.length)} ${y(v, top)}${alone ? 'h1.500' : ''}`;
+    d += `${pen ? 'L' : 'M'}${x(i, list.length)} ${y(v, top)}${alone ? 'h1.5' : ''}`;
     pen = true;
   });
   return d;

@@ -69,17 +69,13 @@ export function how(st) {
     case 'paused':
       return { kind: 'paused', words: `Paused at ${st.stage}`, rank: 3 };
     case 'done':
-      return { kind: 'done', words: `Done: all on ${st.to}`, rank: 30 };
+      return { kind: 'done', words: 'Done', rank: 30 };
     case 'shifting':
-      if (waits(st)) return { kind: 'alarm', words: `${stageName(st)}: waits for you`, rank: 2 };
+      if (waits(st)) return { kind: 'waits', words: `Waits for you at ${st.stage}`, rank: 2 };
       return { kind: 'shifting', words: st.stage === 'mirror' ? 'Mirroring' : `Moving: ${st.stage}`, rank: 10 };
   }
   if (st.stages.length === 0) return { kind: 'none', words: `Stays on ${st.from}`, rank: 40 };
   return { kind: 'idle', words: 'Not started', rank: 20 };
-}
-
-function stageName(st) {
-  return st.stage === 'mirror' ? 'Mirrored' : st.stage;
 }
 
 // waits says that a route moves on only when a person promotes it.

@@ -1,0 +1,81 @@
+package console
+
+import (
+	"testing"
+
+	"yadokari/shift"
+)
+
+// TestAWholeShiftByKeyboard never touches the mouse.
+func TestAWholeShiftByKeyboard(t *testing.T) {
+	s := newSite(t, usualRoutes)
+	s.load(120)
+	b := asAnn(t, s, 1280, 900)
+	b.wait(`document.querySelector("[data-route=board]")`)
+
+	b.press("/")
+	b.wait(`document.activeElement.id === "filter"`)
+	b.press("b", "o", "a", "r", "d", "\x1b")
+	b.wait(`document.querySelectorAll(".rows .row").length === 1`)
+	b.press("j")
+	b.wait(`document.activeElement.textContent === "board"`)
+	if outline := b.text(`getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).outlineWidth`); outline != "solid2px" {
+		t.Errorf("the focus is not to be seen: %s", outline)
+	}
+	b.press(enter)
+	b.wait(`location.hash === "#/route/board"`)
+
+	b.press("s")
+	b.wait(`document.querySelector("dialog input") === document.activeElement`)
+	for _, key := range "by hand" {
+		b.press(string(key))
+	}
+	b.press(enter)
+	s.expect("board", shift.Shifting, "mirror")
+	for _, stage := range []string{"5%", "50%", "100%"} {
+		b.wait(`!document.querySelector("dialog") && document.querySelector("[data-action=promote]")`)
+		b.press("n")
+		b.wait(`document.querySelector("dialog")`)
+		b.press(enter)
+		s.expect("board", shift.Shifting, stage)
+		b.wait(`document.querySelector(".stages .here")?.textContent.includes("` + stage + `")`)
+	}
+	b.press("p")
+	b.wait(`document.querySelector("dialog")`)
+	b.press(enter)
+	s.expect("board", shift.Paused, "100%")
+	b.wait(`!document.querySelector("dialog") && document.querySelector("[data-action=resume]")`)
+	b.press("r")
+	b.wait(`document.activeElement.textContent === "Roll back" && document.activeElement.closest("dialog")`)
+	b.press(enter)
+	s.expect("board", shift.RolledBack, "")
+	if st := s.status("board"); st.By != "ann" {
+		t.Errorf("it was rolled back by %q", st.By)
+	}
+
+	// With Tab alone: every stop is visible, and the actions are among them.
+	b.wait(`!document.querySelector("dialog") && document.querySelector("[data-action=start]")`)
+	b.do("from the top", evaluateOnly(`document.activeElement.blur()`))
+	reached := map[string]bool{}
+	for range 25 {
+		b.press(tab)
+		reached[b.text(`document.activeElement.dataset.action ?? document.activeElement.textContent`)] = true
+		if !b.truth(`(() => { const r = document.activeElement.getBoundingClientRect(); return r.width > 0 && r.bottom > 0 && r.top < innerHeight && getComputedStyle(document.activeElement).outlineStyle !== "none"; })()`) {
+			t.Errorf("the focus is on something that is not to be seen: %s", b.text(`document.activeElement.outerHTML.slice(0, 200)`))
+		}
+	}
+	for _, want := range []string{"Skip to the content", "Ledger", "start", "share"} {
+		if !reached[want] {
+			t.Errorf("Tab never reaches %q: %v", want, reached)
+		}
+	}
+
+	b.press("?")
+	b.says("Keyboard")
+	b.press("\x1b")
+	b.wait(`!document.querySelector("dialog")`)
+	b.press("g", "l")
+	b.wait(`document.querySelector(".entry")`)
+	b.press("t")
+	b.wait(`document.documentElement.dataset.theme === "light"`)
+}
