@@ -135,12 +135,12 @@ func (f *file) markAfter(taken []byte, out int) mark {
 
 // learn extends the fingerprint while the file is short, from taken, which follows the read mark.
 func (f *file) learn(taken []byte) error {
-	if f.headLen >= headSize {
-		return nil
-	}
-	if f.read.offset == f.base {
+	if f.read.offset == f.base { // what was seen when the file was found may have been replaced since
 		f.headLen = min(int64(len(taken)), headSize)
 		f.head = xxhash.Sum64(taken[:f.headLen])
+		return nil
+	}
+	if f.headLen >= headSize {
 		return nil
 	}
 	head := make([]byte, min(f.read.offset-f.base+int64(len(taken)), headSize))
@@ -159,7 +159,7 @@ func (f *file) holds(handle *os.File, m mark) bool {
 	if err != nil || info.Size()+f.base < m.offset {
 		return false
 	}
-	if hash, err := hashOf(handle, 0, f.headLen); err != nil || hash != f.head {
+	if hash, err := hashOf(handle, 0, f.headLen); err != nil || f.headLen > 0 && hash != f.head {
 		return false
 	}
 	length := min(tailSize, m.offset-f.base)

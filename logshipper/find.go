@@ -78,7 +78,12 @@ func (s *files) adopt(path string, now time.Time) (*file, error) {
 	id := make([]byte, idLength/2)
 	_, _ = rand.Read(id) // never fails
 	f := &file{id: hex.EncodeToString(id), name: path, born: now.UTC().Truncate(time.Second)}
-	if err := s.attach(f, handle, path, now); err != nil {
+	headLen := min(info.Size(), headSize)
+	if f.head, err = hashOf(handle, 0, headLen); err == nil {
+		f.headLen = headLen
+		err = s.attach(f, handle, path, now)
+	}
+	if err != nil {
 		return nil, errors.Join(err, handle.Close())
 	}
 	s.list = append(s.list, f)

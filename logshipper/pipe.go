@@ -49,7 +49,8 @@ type pipe struct {
 	full  bool     // batch takes no more
 	first int      // the file that is read first, in turn
 
-	dirty     bool // the checkpoint on disk is not up to date
+	dirty     bool      // the checkpoint on disk is not up to date
+	lastScan  time.Time // zero: none yet
 	nextScan  time.Time
 	nextPoll  time.Time
 	nextSave  time.Time
@@ -173,7 +174,7 @@ func (p *pipe) forsake(f *file, bytes int64, why string) {
 	p.log.Error("lines lost: a file was cut before it was read", "file", f.path, "bytes", bytes, "readTo", f.read.offset, "why", why)
 }
 
-func (p *pipe) adopt(path string, now time.Time) {
+func (p *pipe) adopt(path string, now time.Time) (adopted bool) {
 	f, err := p.files.adopt(path, now)
 	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, errNotRegular) {
 		p.log.Error("log file", "file", path, "error", err.Error())
@@ -182,6 +183,7 @@ func (p *pipe) adopt(path string, now time.Time) {
 		p.note(f)
 		p.log.Debug("log file found", "file", path, "id", f.id, "size", f.size)
 	}
+	return f != nil
 }
 
 // scan looks for files.
@@ -192,30 +194,36 @@ func (p *pipe) scan(now time.Time) {
 		for _, f := range p.files.list {
 			f.listed = false
 		}
+		fresh := false
 		for _, path := range paths {
-			p.see(path, now)
+			fresh = p.see(path, now) || fresh
 		}
+		if fresh && !p.lastScan.IsZero() { // there was a rotation, perhaps more than one since the last look
+			for _, path := range p.files.missed(p.lastScan.Add(-scanEvery)) {
+				p.adopt(path, now)
+			}
+		}
+		p.lastScan = now
 	}
 	for i := len(p.files.list) - 1; i >= 0; i-- {
 		p.retire(p.files.list[i], now)
 	}
 }
 
-// see notes that the pattern matches a path.
-func (p *pipe) see(path string, now time.Time) {
+// see notes that the pattern matches a path, and tells whether a file was found there that is new.
+func (p *pipe) see(path string, now time.Time) (fresh bool) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
-		return
+		return false
 	}
 	f := p.files.inodes[inodeOf(info)]
 	if f == nil {
 		for _, m := range p.files.list {
 			if m.missing && m.path == path && p.files.reattach(m, path, true, now) {
-				return
+				return false
 			}
 		}
-		p.adopt(path, now)
-		return
+		return p.adopt(path, now)
 	}
 	f.listed = true
 	if f.path != path {
@@ -224,6 +232,7 @@ func (p *pipe) see(path string, now time.Time) {
 	if f.handle == nil && (info.Size()+f.base != f.size || !info.ModTime().Equal(f.modTime)) {
 		p.reopen(f, path, now)
 	}
+	return false
 }
 
 // reopen continues with a file that was closed because it was quiet.

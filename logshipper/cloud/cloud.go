@@ -50,7 +50,7 @@ func (a *Access) Validate() error {
 func (a *Access) Load(ctx context.Context, transport http.RoundTripper) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		config.WithHTTPClient(a.client(transport)),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(a.Timeout)),
 	}
 	if a.Region != "" {
 		options = append(options, config.WithRegion(a.Region))
@@ -65,17 +65,11 @@ func (a *Access) Load(ctx context.Context, transport http.RoundTripper) (aws.Con
 	if c.Region == "" {
 		return c, fmt.Errorf("AWS configuration: no region is known (set region, or AWS_REGION)")
 	}
+	if transport != nil {
+		c.HTTPClient = &http.Client{Transport: transport, Timeout: a.Timeout}
+	}
 	if a.Endpoint != "" {
 		c.BaseEndpoint = &a.Endpoint
 	}
 	return c, nil
-}
-
-func (a *Access) client(transport http.RoundTripper) aws.HTTPClient {
-	if transport != nil {
-		return &http.Client{Transport: transport, Timeout: a.Timeout}
-	}
-	return awshttp.NewBuildableClient().WithTimeout(a.Timeout).WithTransportOptions(func(t *http.Transport) {
-		t.WriteBufferSize = 64 << 10
-	})
 }
