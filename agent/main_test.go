@@ -93,6 +93,10 @@ func appMain(behaviour string, args []string) {
 			}
 			os.Exit(code)
 		}
+	case "environment": // NAME
+		fmt.Printf("app has %s %q\n", args[0], os.Getenv(args[0]))
+		<-signals
+		os.Exit(0)
 	case "deaf":
 		for range signals {
 			continue
