@@ -68,6 +68,8 @@ type Plan struct {
 // Outcome is how a phase ended.
 type Outcome string
 
+// The ways in which a phase ends.
+// How a phase can end.
 const (
 	Done      Outcome = "done"
 	Failed    Outcome = "failed"    // within its budget, with an error
