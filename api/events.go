@@ -116,7 +116,7 @@ func (b *batch) run(stream *admin.EventStream, changes *shift.Subscription) {
 	tick := time.NewTicker(b.options.batch)
 	defer tick.Stop()
 	for {
-		good := true
+		var good bool
 		select {
 		case <-stream.Done():
 			return

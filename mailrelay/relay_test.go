@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -333,14 +332,5 @@ func TestRefuse(t *testing.T) {
 	arriving.expect("421 4.3.2")
 	if res := r.Drain(within(20 * time.Second)); res.Counts.Mails.Delivered != 1 || len(s.Mails()) != 1 {
 		t.Errorf("%+v", res)
-	}
-}
-
-func loopbacks(n int) func(context.Context, string) ([]netip.Addr, error) {
-	return func(context.Context, string) (list []netip.Addr, err error) {
-		for i := range n {
-			list = append(list, netip.AddrFrom4([4]byte{127, 0, 0, byte(i + 1)}))
-		}
-		return list, nil
 	}
 }

@@ -73,7 +73,7 @@ func TestRetryDelaysGrow(t *testing.T) {
 		r.put("a@b.test", "x@y.test")
 		time.Sleep(11*time.Hour + time.Minute)
 		synctest.Wait()
-		if len(tries) < 10 || tries[0] != start {
+		if len(tries) < 10 || !tries[0].Equal(start) {
 			t.Fatalf("%d tries, the first after %v", len(tries), tries[0].Sub(start))
 		}
 		want := c.Retry.First

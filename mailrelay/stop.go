@@ -11,7 +11,6 @@ import (
 
 	"yadokari/durable"
 	"yadokari/mailrelay/spool"
-	"yadokari/mailrelay/wire"
 )
 
 // Result says how a stop ended.
@@ -257,7 +256,7 @@ func (r *Relay) injectMail(in *spool.Spool, m spool.Mail) error {
 		return err
 	}
 	envelope.To = pick(envelope.To, openRecipients(&item{entry: m.Entry}, len(envelope.To)))
-	e := wire.Envelope(envelope)
+	e := envelope
 	if it, reply := r.enqueue(r.nextID(), &e, text, ready, fromLeftover); it == nil {
 		return fmt.Errorf("mail %s: %s", name(m.Entry.ID()), reply)
 	}

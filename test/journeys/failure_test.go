@@ -48,7 +48,7 @@ var failures = []failure{
 	{name: "answers 503", breaks: ordered("status 503"), heals: ordered("ok")},
 	{name: "resets mid-body", breaks: ordered("reset"), heals: ordered("ok")},
 	{name: "closes before answering", breaks: ordered("close"), heals: ordered("ok")},
-	{name: "answers after the timeout", breaks: ordered("slow 2s"), heals: ordered("ok")},
+	{name: "answers after the timeout", breaks: ordered("slow 1500ms"), heals: ordered("ok"), repetitions: 10},
 	{name: "answers 500 at a share of 5%", breaks: ordered("status 500"), heals: ordered("ok"), final: true, share: "5%"},
 	{name: "answers 150 ms later", breaks: ordered("slow 150ms"), heals: ordered("ok"), latency: true, repetitions: 5},
 }

@@ -75,7 +75,7 @@ gateway:
   fallback: {timeout: 1s}
 %s
   backends:
-    vm: {servers: [%s], slowStart: 0s, response: 3s}
+    vm: {servers: [%s], slowStart: 0s, connect: 15s, response: 15s}
     containers: {servers: [%s], slowStart: 0s, response: 3s%s}
   routes:%s`, g.address, g.admin, g.state, log, s.extra, urls(s.vm), urls(s.containers), s.backend, s.routes))
 }
@@ -170,7 +170,7 @@ func (g *gateway) inFlight(t *testing.T, backend string) (n int) {
 			continue
 		}
 		for _, server := range b.Servers {
-			n += int(server.InFlight)
+			n += server.InFlight
 		}
 	}
 	return n
