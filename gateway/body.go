@@ -6,53 +6,106 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
+	"syscall"
 	"time"
 )
 
 // clientBody is a request body as it comes from the client: each read has its own bound, and a
 // waiting read can be ended.
 type clientBody struct {
-	source   io.Reader
-	control  *http.ResponseController
-	idle     time.Duration
-	left     int64 // bytes the limit still allows; negative: no limit
-	ended    bool  // read to its end
-	unblock  bool  // a waiting read was ended: the connection is of no more use
-	exceeded bool
+	source  io.Reader
+	control *http.ResponseController
+	idle    time.Duration
+	left    int64 // bytes the limit still allows; negative: no limit
+	rest    int64 // bytes still to come; negative: not known
+	ended   bool  // read to its end
+	failure error // of a read: there will be no more
+
+	mu      sync.Mutex // a read may set its bound while another goroutine ends it
+	unblock bool       // a waiting read was ended: the connection is of no more use
 }
 
-var errBodySize = errors.New("the request body is larger than limits.body")
+var (
+	errBodySize  = errors.New("the request body is larger than limits.body")
+	errBodyEnded = errors.New("the rest of the request body is not wanted any more")
+)
 
 // Read reads from the client, waiting at most the idle time.
 func (b *clientBody) Read(p []byte) (int, error) {
-	if b.idle > 0 {
-		_ = b.control.SetReadDeadline(time.Now().Add(b.idle)) // not every test writer has deadlines
+	if !b.begin() {
+		return 0, errBodyEnded
 	}
 	n, err := b.source.Read(p)
 	if b.left >= 0 && int64(n) > b.left {
-		b.exceeded = true
+		b.failure = errBodySize
 		return 0, errBodySize
 	}
 	if b.left >= 0 {
 		b.left -= int64(n)
 	}
-	if errors.Is(err, io.EOF) {
+	if b.rest >= 0 {
+		b.rest -= int64(n)
+	}
+	if errors.Is(err, io.EOF) || b.rest == 0 {
 		b.ended = true
-		b.done() // net/http waits on the connection for the client to go away; that wait has no bound
+		b.lift() // net/http waits on the connection for the client to go away; that wait has no bound
+	} else if err != nil {
+		b.failure = err
 	}
 	return n, err
 }
 
-// end makes a waiting Read return.
+// begin bounds the read that follows; false: it is not to begin at all.
+func (b *clientBody) begin() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.unblock {
+		return false
+	}
+	if b.idle > 0 {
+		_ = b.control.SetReadDeadline(time.Now().Add(b.idle)) // not every test writer has deadlines
+	}
+	return true
+}
+
+// lift takes the bound of the last read away.
+func (b *clientBody) lift() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.idle > 0 && !b.unblock {
+		_ = b.control.SetReadDeadline(time.Time{}) // as above
+	}
+}
+
+// end makes a waiting Read return, and any later one.
 func (b *clientBody) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.unblock = true
 	_ = b.control.SetReadDeadline(time.Unix(1, 0)) // fails only where there is no connection
 }
 
-// done lifts the bound of the last read.
-func (b *clientBody) done() {
-	if b.control != nil && b.idle > 0 && !b.unblock {
-		_ = b.control.SetReadDeadline(time.Time{}) // as above
+// abandon leaves a body that has not ended to net/http, which reads some of it for the sake of the
+// connection, and would wait for it without a bound. After a read that failed the bound is over.
+func (b *clientBody) abandon() {
+	if b.control != nil && b.idle > 0 && !b.ended && b.failure == nil && !b.unblock {
+		_ = b.control.SetReadDeadline(time.Now().Add(b.idle)) // as above
+	}
+}
+
+// refuseBody answers a client whose body could not be read. That says nothing about any side.
+func (x *exchange) refuseBody(err error) {
+	x.void = true
+	switch {
+	case errors.Is(err, errBodySize):
+		x.fail(http.StatusRequestEntityTooLarge)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		x.fail(http.StatusRequestTimeout)
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET):
+		x.leave()
+	default:
+		x.fail(http.StatusBadRequest)
 	}
 }
 
@@ -66,13 +119,13 @@ func (x *exchange) takeBody() bool {
 	if length == 0 {
 		return true
 	}
+	x.body = clientBody{source: x.r.Body, control: http.NewResponseController(x.w), idle: limits.Idle, left: -1, rest: length}
+	if limits.Body > 0 {
+		x.body.left = int64(limits.Body)
+	}
 	if limits.Body > 0 && length > int64(limits.Body) {
 		x.fail(http.StatusRequestEntityTooLarge)
 		return false
-	}
-	x.body = clientBody{source: x.r.Body, control: http.NewResponseController(x.w), idle: limits.Idle, left: -1}
-	if limits.Body > 0 {
-		x.body.left = int64(limits.Body)
 	}
 	x.request.Length = length
 	x.request.Expect = x.r.Header.Get("Expect") != ""
@@ -98,15 +151,8 @@ func (x *exchange) hold() bool {
 	limit := int64(x.table.config.Fallback.Request)
 	held, err := io.ReadAll(io.LimitReader(&x.body, limit+1))
 	switch {
-	case errors.Is(err, errBodySize):
-		x.fail(http.StatusRequestEntityTooLarge)
-		return false
 	case err != nil:
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			x.fail(http.StatusRequestTimeout)
-		} else {
-			x.fail(http.StatusBadRequest)
-		}
+		x.refuseBody(err)
 		return false
 	case int64(len(held)) > limit:
 		x.stream(io.MultiReader(bytes.NewReader(held), &x.body))

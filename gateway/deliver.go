@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -47,10 +48,12 @@ func (x *exchange) deliver(resp *upstream.Response, began time.Time, guarded boo
 func (x *exchange) broke(d *delivery, err error) (again bool) {
 	var user *userError
 	switch {
+	case errors.Is(err, upstream.ErrBody):
+		x.served.outcome, x.void = upstream.Canceled, true
 	case errors.As(err, &user) || x.r.Context().Err() != nil:
 		x.served.outcome = upstream.Canceled
 		x.leave()
-	case errors.Is(err, upstream.ErrSilent):
+	case errors.Is(err, upstream.ErrSilent) || errors.Is(err, context.DeadlineExceeded): // the latter: limits.requestTime
 		x.served.outcome = upstream.Timeout
 	default:
 		x.served.outcome = upstream.Broken
@@ -127,6 +130,10 @@ func (d *delivery) copy(buffer []byte) error {
 }
 
 func (d *delivery) write(p []byte, flush bool) error {
+	if idle := d.x.table.config.Limits.Idle; idle > 0 && d.x.r.ProtoMajor == 2 {
+		// A stream whose user opens no window waits for ever, and the connection below it sees no write.
+		_ = http.NewResponseController(d.x.w).SetWriteDeadline(time.Now().Add(idle)) // every HTTP/2 stream can
+	}
 	if _, err := d.x.w.Write(p); err != nil {
 		return &userError{err}
 	}

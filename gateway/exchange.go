@@ -23,6 +23,7 @@ type exchange struct {
 	placed   *placement
 	side     side // where the request was placed
 	forced   bool // by a tester; left out of the verdict
+	void     bool // the client's doing; left out of the verdict too
 	safety   safety
 	request  upstream.Request
 	body     clientBody
@@ -192,8 +193,13 @@ func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again
 // refuse answers for a backend that did not.
 func (x *exchange) refuse(f *upstream.Failure) {
 	switch {
+	case f.Outcome == upstream.Canceled && x.body.failure != nil: // net/http takes it for a user who has left
+		x.refuseBody(x.body.failure)
 	case f.Outcome == upstream.Canceled && x.r.Context().Err() != nil:
 		x.leave()
+	case f.Outcome == upstream.Canceled && x.uploading():
+		x.void = true // limits.requestTime was too short for this client
+		x.fail(http.StatusRequestTimeout)
 	case f.Outcome == upstream.Canceled: // by limits.requestTime
 		x.served.outcome = upstream.Timeout
 		x.fail(http.StatusGatewayTimeout)
@@ -203,6 +209,9 @@ func (x *exchange) refuse(f *upstream.Failure) {
 		x.fail(http.StatusBadGateway)
 	}
 }
+
+// uploading reports whether the client has not sent its whole body yet.
+func (x *exchange) uploading() bool { return x.body.control != nil && !x.body.ended }
 
 // statusClientGone is what the log says of a request whose client went away, as NGINX does.
 const statusClientGone = 499
@@ -217,7 +226,7 @@ func (x *exchange) leave() {
 // fail answers with a status of the gateway's own.
 func (x *exchange) fail(status int) {
 	x.status = status
-	if x.body.control != nil && (!x.body.ended || x.body.unblock) {
+	if x.uploading() || x.body.unblock {
 		x.w.Header().Set("Connection", "close") // the rest of the body is on its way
 	}
 	x.gateway.refuse(x.w, x.r, status)
@@ -226,7 +235,7 @@ func (x *exchange) fail(status int) {
 // end counts the request and writes it to the log.
 func (x *exchange) end() {
 	reason := recover() // a response that broke off is reported to the client by cutting its connection
-	x.body.done()
+	x.body.abandon()
 	if x.route != nil {
 		x.count()
 		x.gateway.log.write(x)
@@ -245,7 +254,7 @@ func (x *exchange) count() {
 	if x.first.backend == "" {
 		x.first = x.served
 	}
-	if x.first.backend == "" || x.forced {
+	if x.first.backend == "" || x.forced || x.void {
 		return
 	}
 	failed := x.first.failed()

@@ -92,6 +92,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.inFlight.Add(1) > int64(g.table.Load().config.Limits.InFlight) {
 		g.refused.Add(1)
 		w.Header().Set("Retry-After", "1")
+		if r.ContentLength != 0 { // net/http would wait for the body without a bound
+			w.Header().Set("Connection", "close")
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.config.Limits.HeaderTime)) // as in clientBody
+		}
 		g.refuse(w, r, http.StatusServiceUnavailable)
 		return
 	}

@@ -41,7 +41,10 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Causes of a failure that no system call reports.
 var (
 	// ErrSilent is the cause of a Timeout.
-	ErrSilent    = errors.New("the server was silent for too long")
+	ErrSilent = errors.New("the server was silent for too long")
+	// ErrBody is among the causes of a Canceled failure, or of an error of Response.Read, when the
+	// request body could not be read to its end. It says nothing about the server.
+	ErrBody      = errors.New("the request body could not be read")
 	errClosed    = errors.New("the server was removed")
 	errBusy      = errors.New("every connection to the server is in use")
 	errHeadSize  = errors.New("the response head is too large")

@@ -65,4 +65,4 @@ func (s *sender) run() {
 // bodyError is a body that could not be read from the client.
 type bodyError struct{ error }
 
-func (e *bodyError) Unwrap() error { return e.error }
+func (e *bodyError) Unwrap() []error { return []error{ErrBody, e.error} }

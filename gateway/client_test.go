@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"yadokari/setting"
+)
+
+// dial connects to the gateway and sends text; reads fail after 5 s.
+func (r *rig) dial(text string) net.Conn {
+	r.t.Helper()
+	c, err := net.Dial("tcp", r.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.WriteString(c, text); err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
+// What a client does wrong with its body is answered so, and does not count against the new side.
+func TestBodiesThatClientsDoNotFinish(t *testing.T) {
+	const held = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345"
+	part := strings.Repeat("x", 1000)
+	const streamed = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+	const chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for name, c := range map[string]struct {
+		text   string
+		leave  bool
+		status string
+		limit  setting.Size
+	}{
+		"silent, held":     {held, false, "408", 0},
+		"silent, streamed": {streamed + part, false, "408", 0},
+		"too long":         {chunked + "20000\r\n" + strings.Repeat("x", 0x20000) + "\r\n", false, "413", 100 << 10},
+		"no chunk":         {chunked + "5\r\nhello\r\nzz\r\n", false, "400", 0},
+		"left, streamed":   {streamed + part, true, "", 0},
+		"left, chunked":    {chunked + "5\r\nhel", true, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(g *Config) { g.Limits.Idle, g.Limits.Body = 200*time.Millisecond, c.limit })
+			r.share(1)
+			r.new.does(func(_ http.ResponseWriter, q *http.Request) { _, _ = io.Copy(io.Discard, q.Body) })
+			conn := r.dial(c.text)
+			if c.leave {
+				time.Sleep(20 * time.Millisecond) // the request has begun to be sent on
+				_ = conn.Close()
+			} else {
+				out, err := io.ReadAll(conn)
+				if err != nil && len(out) == 0 || !strings.HasPrefix(string(out), "HTTP/1.1 "+c.status) {
+					t.Errorf("got %q, %v: the connection should have been closed", out, err)
+				}
+			}
+			eventually(t, "the request goes on", func() bool { return r.inFlight.Load() == 0 })
+			if w := r.window(); w.New.Failures != 0 || w.Streak != 0 {
+				t.Errorf("counted %+v", w)
+			}
+		})
+	}
+}
+
+// A refused request whose body does not come frees its place.
+func TestRefusedRequestIsNotWaitedFor(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits.InFlight, c.Limits.HeaderTime = 0, 200*time.Millisecond })
+	out, err := io.ReadAll(r.dial("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345"))
+	if err != nil || !strings.HasPrefix(string(out), "HTTP/1.1 503") {
+		t.Fatalf("got %q, %v", out, err)
+	}
+}
+
+// A user of HTTP/2 who never opens the window of a stream is cut off like one who does not read.
+func TestStreamThatIsNotRead(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.H2C, c.Limits.Idle = true, 200*time.Millisecond })
+	const (
+		settings = "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x00\x00\x00\x00" // INITIAL_WINDOW_SIZE 0
+		headers  = "\x00\x00\x06\x01\x05\x00\x00\x00\x01" + "\x82\x86\x84\x41\x01a"    // GET http://a/
+	)
+	c := r.dial("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + headers)
+	for head := make([]byte, 9); ; {
+		if _, err := io.ReadFull(c, head); err != nil {
+			t.Fatalf("the stream was not ended: %v", err)
+		}
+		if head[3] == 3 { // RST_STREAM
+			return
+		}
+		if _, err := io.CopyN(io.Discard, c, int64(head[0])<<16|int64(head[1])<<8|int64(head[2])); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
