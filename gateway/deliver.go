@@ -26,6 +26,9 @@ func (x *exchange) deliver(resp *upstream.Response, began time.Time, guarded boo
 		guarded = false
 	}
 	d := delivery{x: x, resp: resp}
+	for name := range resp.Trailer {
+		d.announced = append(d.announced, name)
+	}
 	buffer := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buffer)
 	var err error
@@ -80,6 +83,7 @@ type delivery struct {
 	committed bool       // the head has gone to the user
 	over      bool       // the response has ended one way or another: the timer has nothing to do
 	held      []byte
+	announced []string // names of trailers: reading the body fills resp.Trailer in, while a timer may commit
 }
 
 // userError is a failure to write to the user.
@@ -95,7 +99,7 @@ func (d *delivery) commit() {
 	if header["Content-Type"] == nil {
 		header["Content-Type"] = nil // keeps net/http from guessing one
 	}
-	for name := range d.resp.Trailer {
+	for _, name := range d.announced {
 		header.Add("Trailer", name)
 	}
 	if d.resp.ContentLength > 0 && header["Content-Length"] == nil {

@@ -37,3 +37,6 @@ func (p *placement) side(point uint64, ahead bool) side {
 	}
 	return oldSide
 }
+
+// leads reports whether any user is sent to the new side.
+func (p *placement) leads() bool { return p.Share > 0 || p.Ahead }

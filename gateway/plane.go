@@ -19,8 +19,8 @@ func (g *Gateway) Apply(name string, p shift.Placement) error {
 	if r.new == nil && p != (shift.Placement{}) {
 		return fmt.Errorf("route %q has no shift: its users stay on %s", name, r.old.name)
 	}
-	before := r.placement.Swap(newPlacement(p))
-	if before.Share > 0 && p.Share == 0 {
+	placed := newPlacement(p)
+	if before := r.placement.Swap(placed); before.leads() && !placed.leads() {
 		r.sessions.closeAfter(r.config.Shift.Linger)
 	}
 	return nil

@@ -2,10 +2,14 @@ package gateway
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yadokari/gateway/upstream"
@@ -13,12 +17,17 @@ import (
 
 // upgradeOf is the protocol that a request asks to change to (RFC 9110, section 7.8); empty: none.
 func upgradeOf(r *http.Request) string {
-	if r.ProtoMajor != 1 {
-		return ""
+	if r.ProtoMajor != 1 || r.ContentLength != 0 {
+		return "" // with a body under way the connection could not be handed over; ignoring is always allowed
 	}
 	values := r.Header["Upgrade"]
 	if len(values) == 0 || !upstream.Names(r.Header["Connection"], "Upgrade") {
 		return ""
+	}
+	for protocol := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if strings.EqualFold(strings.TrimSpace(protocol), "h2c") {
+			return "" // HTTP/2 inside the tunnel would be requests that no route, limit or log sees
+		}
 	}
 	return values[0]
 }
@@ -37,14 +46,21 @@ func (x *exchange) upgrade(resp *upstream.Response) {
 		return
 	}
 	ahead, backend, release := resp.Hijack()
-	t := &tunnel{client: client, server: backend, idle: x.route.backendOf(x.side).config.Upstream.Idle}
+	serving := x.side
+	if x.fellBack {
+		serving = oldSide
+	}
+	t := &tunnel{client: client, server: backend, idle: x.route.backendOf(serving).config.Upstream.Idle}
 	defer release()
 	defer t.close()
 	if err := writeSwitch(buffered.Writer, resp.Response, ahead); err != nil {
 		return
 	}
-	if x.side == newSide {
+	if serving == newSide {
 		defer x.route.sessions.add(t)()
+		if x.placed.leads() && !x.route.placement.Load().leads() { // rolled back before this was open
+			x.route.sessions.closeAfter(x.route.config.Shift.Linger)
+		}
 	}
 	x.gateway.tunnels.add(t)
 	defer x.gateway.tunnels.remove(t)
@@ -66,6 +82,7 @@ func writeSwitch(w *bufio.Writer, resp *http.Response, ahead []byte) error {
 type tunnel struct {
 	client, server net.Conn
 	idle           time.Duration
+	heard          atomic.Int64 // when bytes last came, in either direction: UnixNano
 	once           sync.Once
 }
 
@@ -90,6 +107,7 @@ func (t *tunnel) pass(to net.Conn, from io.Reader, source net.Conn) (n int64) {
 		_ = source.SetReadDeadline(time.Now().Add(t.idle)) // a connection that is closed fails at the read
 		got, err := from.Read(*buffer)
 		if got > 0 {
+			t.heard.Store(time.Now().UnixNano())
 			_ = to.SetWriteDeadline(time.Now().Add(t.idle))
 			if _, err := to.Write((*buffer)[:got]); err != nil {
 				t.close()
@@ -97,7 +115,7 @@ func (t *tunnel) pass(to net.Conn, from io.Reader, source net.Conn) (n int64) {
 			}
 			n += int64(got)
 		}
-		if err == nil {
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) && t.busy() {
 			continue
 		}
 		if half, ok := to.(interface{ CloseWrite() error }); ok && err == io.EOF && half.CloseWrite() == nil {
@@ -107,6 +125,9 @@ func (t *tunnel) pass(to net.Conn, from io.Reader, source net.Conn) (n int64) {
 		return n
 	}
 }
+
+// busy reports whether bytes came from either end within the idle time: many a WebSocket only listens.
+func (t *tunnel) busy() bool { return time.Since(time.Unix(0, t.heard.Load())) < t.idle }
 
 // close ends the tunnel at once.
 func (t *tunnel) close() {

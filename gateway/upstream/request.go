@@ -126,7 +126,7 @@ func (r *Request) appendFraming(b []byte) []byte {
 func hopByHop(name string) bool {
 	switch name {
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Te", "Trailer",
-		"Transfer-Encoding", "Upgrade", "Host", "Content-Length", "Expect":
+		"Transfer-Encoding", "Upgrade", "Http2-Settings", "Host", "Content-Length", "Expect":
 		return true
 	}
 	return false
