@@ -25,8 +25,10 @@ type Options struct {
 	Command []string
 	// PodGrace is the pod's terminationGracePeriodSeconds; 0: as Config says, or unknown.
 	PodGrace time.Duration
-	Version  string
-	Logger   *slog.Logger
+	// Pod and Cluster are the pod's name and the service cluster, in what is shipped; empty: none.
+	Pod, Cluster string
+	Version      string
+	Logger       *slog.Logger
 	// Output gets the receipt, one line of JSON.
 	Output io.Writer
 }
@@ -150,6 +152,13 @@ func (p *process) openParts() error {
 		}
 		p.parts = append(p.parts, m)
 	}
+	if c := p.config.Logs; len(c) > 0 { // last: mail may log
+		l, err := newLogs(c, p.config.Shutdown.Logs, p.options, p.log, p.registry)
+		if err != nil {
+			return err
+		}
+		p.parts = append(p.parts, l)
+	}
 	return nil
 }
 
@@ -181,7 +190,7 @@ func (p *process) live(ctx context.Context, signals *signals) *lifecycle.Receipt
 		p.start()
 	}
 	reason, fault := p.attend(ctx, signals)
-	receipt := p.stop(reason, fault, signals.hurry)
+	receipt := p.finish(p.stop(reason, fault, signals.hurry)) // before anything else: there may be no time left
 	end()
 	ended := make(chan struct{})
 	go func() {
@@ -190,9 +199,9 @@ func (p *process) live(ctx context.Context, signals *signals) *lifecycle.Receipt
 	}()
 	select {
 	case <-ended:
-	case <-time.After(lastWait): // a part that was abandoned
+	case <-time.After(lastWait): // a part that was abandoned, or a client of the admin port
 	}
-	return p.finish(receipt)
+	return receipt
 }
 
 const lastWait = time.Second

@@ -254,7 +254,7 @@ func TestAppThatIsKilled(t *testing.T) {
 
 func TestDeafAppIsKilledAtItsBudget(t *testing.T) {
 	s := newScene(t)
-	s.config.Shutdown.Grace = 2 * time.Second
+	s.config.Shutdown.Grace, s.config.Shutdown.App, s.config.Shutdown.Mail, s.config.Shutdown.Reserve = 30*time.Second, 0.02, 0.8, 0.1
 	s.start("deaf")
 	s.ready(true)
 	s.submit("before the stop")

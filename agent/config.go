@@ -8,6 +8,7 @@ import (
 
 	"yadokari/admin"
 	"yadokari/lifecycle"
+	"yadokari/logshipper"
 	"yadokari/mailrelay"
 	"yadokari/setting"
 )
@@ -21,6 +22,8 @@ type Config struct {
 	Shutdown Shutdown `yaml:"shutdown"`
 	// Mail takes the app's mail and hands it on.
 	Mail *mailrelay.Config `yaml:"mail"`
+	// Logs are the log files to ship, to the last line.
+	Logs []logshipper.Config `yaml:"logs"`
 }
 
 // Shutdown is how a stop goes: not ready any more, Deregister, the app, the parts, the receipt. The
@@ -38,6 +41,8 @@ type Shutdown struct {
 	App setting.Share `yaml:"app" default:"35%"`
 	// Mail is the share of Grace promised to the delivery of what is queued.
 	Mail setting.Share `yaml:"mail" default:"20%"`
+	// Logs is the share of Grace promised to the delivery of what is in the log files.
+	Logs setting.Share `yaml:"logs" default:"20%"`
 	// Reserve is the share of Grace kept for leaving safe what could not be handed on.
 	Reserve setting.Share `yaml:"reserve" default:"10%"`
 	// Marker is the file the app leaves when it has written everything out. Empty is enough; it may hold
@@ -68,6 +73,9 @@ func (c *Config) Validate() error {
 	problems := []error{setting.Under(c.Admin.Validate(), "admin"), setting.Under(c.Shutdown.validate(), "shutdown")}
 	if c.Mail != nil {
 		problems = append(problems, setting.Under(c.Mail.Validate(), "mail"))
+	}
+	for i := range c.Logs {
+		problems = append(problems, setting.Under(c.Logs[i].Validate(), "logs", i))
 	}
 	plan := c.plan(withCommand, func(context.Context) error { return nil }, c.outline())
 	if err := plan.Check(); err != nil {
@@ -112,9 +120,17 @@ func (s *Shutdown) validate() error {
 const minQuiet = 500 * time.Millisecond
 
 // outline are the phases of the parts that would be started, without what they do.
-func (c *Config) outline() []lifecycle.Phase {
-	if c.Mail == nil {
-		return nil
+func (c *Config) outline() (phases []lifecycle.Phase) {
+	after := []string{appPhase}
+	add := func(name string, share setting.Share) {
+		phases = append(phases, lifecycle.Phase{Name: name, After: after, Share: share, Do: func(context.Context) error { return nil }})
+		after = []string{name}
 	}
-	return []lifecycle.Phase{{Name: mailName, After: []string{appPhase}, Share: c.Shutdown.Mail, Do: func(context.Context) error { return nil }}}
+	if c.Mail != nil {
+		add(mailName, c.Shutdown.Mail)
+	}
+	if len(c.Logs) > 0 {
+		add(logsName, c.Shutdown.Logs)
+	}
+	return phases
 }

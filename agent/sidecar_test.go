@@ -12,6 +12,12 @@ import (
 	"yadokari/lifecycle"
 )
 
+// A stop that is to be cut short soon, and even so has time to leave things safe on a busy machine.
+const (
+	shortGrace   = 30 * time.Second
+	ampleReserve = 0.95
+)
+
 func (s *scene) mark(text string) {
 	s.t.Helper()
 	if err := os.WriteFile(s.path("stopped"), []byte(text), 0o644); err != nil {
@@ -79,7 +85,8 @@ func TestSidecarDoesNotRemoveAMarkerAndDoesNotBelieveAnOldOne(t *testing.T) {
 func TestWhatIsLeftOver(t *testing.T) {
 	s := newScene(t)
 	s.down()
-	s.config.Shutdown.Grace, s.config.Shutdown.Quiet = 2*time.Second, minQuiet
+	s.config.Shutdown.App, s.config.Shutdown.Mail = 0.02, 0.01
+	s.config.Shutdown.Grace, s.config.Shutdown.Reserve, s.config.Shutdown.Quiet = shortGrace, ampleReserve, minQuiet
 	s.start()
 	s.ready(false)
 	for range 3 {
@@ -118,7 +125,8 @@ func TestQueueInMemory(t *testing.T) {
 		if leftover {
 			s.config.Mail.Leftover.Dir = s.path("leftover")
 		}
-		s.config.Shutdown.Grace, s.config.Shutdown.Quiet = 2*time.Second, minQuiet
+		s.config.Shutdown.App, s.config.Shutdown.Mail = 0.02, 0.01
+		s.config.Shutdown.Grace, s.config.Shutdown.Reserve, s.config.Shutdown.Quiet = shortGrace, ampleReserve, minQuiet
 		s.start()
 		s.ready(false)
 		s.submit("waits")

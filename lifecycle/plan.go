@@ -15,9 +15,10 @@ import (
 type Policy int
 
 const (
-	// Settle waits for the phase to leave things safe, out of the plan's reserve: three quarters of it
-	// are shared evenly by the phases that follow one another, and the last quarter is for what comes
-	// after the plan. What has not settled in its part is abandoned.
+	// Settle waits for the phase to leave things safe, out of the plan's reserve, which the phases that
+	// follow one another share evenly; what one does not use passes on. The last of the reserve, a
+	// quarter but no more than half a second, is for what comes after the plan. What has not settled in
+	// its part is abandoned.
 	Settle Policy = iota
 	// Abandon goes on without it at once. It may end later, while other phases run.
 	Abandon
@@ -44,6 +45,9 @@ type Phase struct {
 // PodMargin is how much longer than Grace a pod's grace period must be. At the end of it the kubelet
 // sends SIGTERM again to what still runs, and SIGKILL no more than two seconds later.
 const PodMargin = 2 * time.Second
+
+// afterwards is what a receipt takes at most, on a slow disk.
+const afterwards = 500 * time.Millisecond
 
 // Plan is a whole stop. Its budgets are promises of at least so much time: a phase that begins early,
 // because those before it did not use theirs, or because the plan has time to spare, may use all that
@@ -134,7 +138,7 @@ func (p *Plan) schedule() (*schedule, error) {
 		}
 		most = max(most, s.depth[i])
 	}
-	s.settle = p.reserve() * 3 / 4 / time.Duration(most+1)
+	s.settle = (p.reserve() - min(p.reserve()/4, afterwards)) / time.Duration(most+1)
 	for k := len(order) - 1; k >= 0; k-- {
 		i := order[k]
 		for _, name := range p.Phases[i].After {

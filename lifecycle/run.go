@@ -11,7 +11,7 @@ import (
 // Run does the plan and returns what became of each phase, in an order in which each stands after those
 // it waited for. The end of ctx hurries it: the contexts of all phases end at once, and those that
 // have not begun take place with a context that has ended, so that each leaves things safe. Run returns
-// by three quarters into the reserve at the latest. A plan that Check refuses is not run at all: Run
+// shortly before the end of the grace period at the latest, see Settle. A plan that Check refuses is not run at all: Run
 // returns no steps.
 func (p *Plan) Run(ctx context.Context) []Step {
 	s, err := p.schedule()
