@@ -22,6 +22,7 @@ type checkpoint struct {
 	Path    string    `json:"path"`   // Config.Path
 	Output  string    `json:"output"` // Output.key
 	Saved   time.Time `json:"saved"`
+	Looked  time.Time `json:"looked"` // for files, the last time
 	Files   []entry   `json:"files"`
 }
 

@@ -44,7 +44,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	dir := filepath.Dir(s.logs)
 	s.archive = filepath.Join(dir, "archive")
 	s.must(os.Mkdir(s.logs, 0o755))
-	var want []string
+	s.write("a.log", "the first\n")
+	s.shipAll(dir) // from now on there is a checkpoint
+	want := []string{"the first"}
 	generation := 0
 	for round := range 15 {
 		c := exec.Command(os.Args[0])
@@ -70,16 +72,22 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		after.Stop()
 		_ = c.Wait() // it was killed
 	}
+	r := s.shipAll(dir)
+	if r.Counts.Unreadable > 0 || r.Counts.Waiting > 0 {
+		t.Errorf("%+v", r.Counts)
+	}
+	s.expect(want...)
+}
+
+// shipAll ships what there is, in this process.
+func (s *stage) shipAll(dir string) Result {
+	s.t.Helper()
 	shipper, err := New([]Config{crashConfig(dir)}, Options{Host: "host1", Cluster: "c1"})
 	s.must(err)
 	ran := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
 	go func() { ran <- shipper.Run(context.Background()) }()
-	r := shipper.Flush(ctx)
+	r := shipper.Flush(limited(s.t, time.Minute))
 	s.must(<-ran)
-	if err := r.Counts.Check(); err != nil || r.Counts.Unreadable > 0 || r.Counts.Waiting > 0 {
-		t.Errorf("%v: %+v", err, r.Counts)
-	}
-	s.expect(want...)
+	s.must(r.Counts.Check())
+	return r
 }

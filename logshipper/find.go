@@ -255,8 +255,8 @@ func (s *files) whereIs(f *file, places map[string]map[inode]string) string {
 }
 
 // missed are files that were written and rotated away while nobody looked: names that rotation gives to a
-// file that the pattern matches, changed after the time the checkpoint was saved.
-func (s *files) missed(saved time.Time) (all []string) {
+// file that the pattern matches, changed after that time.
+func (s *files) missed(since time.Time) (all []string) {
 	live, dirs := map[string]bool{}, map[string]string{}
 	paths, _ := filepath.Glob(s.config.Path) // the pattern is valid
 	for _, f := range s.list {
@@ -273,7 +273,7 @@ func (s *files) missed(saved time.Time) (all []string) {
 				continue
 			}
 			seen[near] = true
-			if info, err := os.Stat(near); err == nil && info.Mode().IsRegular() && info.ModTime().After(saved) {
+			if info, err := os.Stat(near); err == nil && info.Mode().IsRegular() && info.ModTime().After(since) {
 				all = append(all, near)
 			}
 		}

@@ -45,7 +45,7 @@ func (p *pipe) leave(now time.Time) error {
 		return fmt.Errorf("leftover: %w", err)
 	}
 	l := leftover{Host: p.where.Host, Pod: p.where.Pod, Cluster: p.where.Cluster}
-	l.checkpoint = checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now}
+	l.checkpoint = checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now, Looked: now}
 	ends := make([]mark, len(rest))
 	for i, f := range rest {
 		e, end, err := f.copyRest(filepath.Join(dir, f.id+restSuffix))

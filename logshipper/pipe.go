@@ -111,9 +111,8 @@ func (p *pipe) open(ctx context.Context) error {
 		return nil
 	}
 	p.restore(c)
-	for _, path := range p.files.missed(c.Saved) {
-		p.adopt(path, time.Now())
-	}
+	p.lastScan = c.Looked
+	p.adoptMissed(time.Now())
 	return nil
 }
 
@@ -198,15 +197,20 @@ func (p *pipe) scan(now time.Time) {
 		for _, path := range paths {
 			fresh = p.see(path, now) || fresh
 		}
-		if fresh && !p.lastScan.IsZero() { // there was a rotation, perhaps more than one since the last look
-			for _, path := range p.files.missed(p.lastScan.Add(-scanEvery)) {
-				p.adopt(path, now)
-			}
+		if fresh && !p.lastScan.IsZero() {
+			p.adoptMissed(now)
 		}
 		p.lastScan = now
 	}
 	for i := len(p.files.list) - 1; i >= 0; i-- {
 		p.retire(p.files.list[i], now)
+	}
+}
+
+// adoptMissed looks for files that came and were rotated away since the last look.
+func (p *pipe) adoptMissed(now time.Time) {
+	for _, path := range p.files.missed(p.lastScan.Add(-scanEvery)) {
+		p.adopt(path, now)
 	}
 }
 

@@ -136,7 +136,7 @@ func (p *pipe) sent() {
 // save writes the checkpoint.
 func (p *pipe) save(now time.Time) bool {
 	p.nextSave = now.Add(saveEvery)
-	c := checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now}
+	c := checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now, Looked: p.lastScan}
 	var written []*file
 	for _, f := range p.files.list {
 		if f.ended && f.acked.offset >= f.size || f.size == f.base {

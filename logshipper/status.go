@@ -1,7 +1,9 @@
 package logshipper
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -82,4 +84,18 @@ func readStatus(c *Config, output *Output) (all []FileStatus, err error) {
 		}
 	}
 	return all, nil
+}
+
+// Handler answers with Report.
+func (s *Shipper) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(Report{Counts: s.Counts(), Files: s.Status()}) // the client may have gone
+	})
+}
+
+// Report says how a shipper fares.
+type Report struct {
+	Counts Counts       `json:"counts"`
+	Files  []FileStatus `json:"files"`
 }

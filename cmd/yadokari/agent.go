@@ -57,7 +57,7 @@ func runAgent(cmd *cobra.Command, env *environment, args []string, grace string,
 		return usagef("%s has no section agent (agent: {} takes it with its defaults)", file.Path)
 	}
 	receipt, err := agent.Run(cmd.Context(), *file.Config.Agent, agent.Options{
-		Command: args, PodGrace: pod, Version: thisBuild().Version, Logger: newLogger(env, verbose), Output: env.out,
+		Command: args, PodGrace: pod, Pod: env.getenv("YADOKARI_POD"), Cluster: file.Cluster, Version: thisBuild().Version, Logger: newLogger(env, verbose), Output: env.out,
 	})
 	if plan := (*lifecycle.PlanError)(nil); errors.As(err, &plan) {
 		return usagef("%w", err)

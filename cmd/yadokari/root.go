@@ -31,6 +31,7 @@ func verbs(env *environment) []*cobra.Command {
 		newAgentCommand(env),
 		newMailCommand(env),
 		newSendmailCommand(env),
+		newLogsCommand(env),
 		newCheckCommand(env),
 		newSchemaCommand(env),
 		newVersionCommand(env),
