@@ -3,7 +3,6 @@ package upstream
 import (
 	"errors"
 	"io"
-	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -31,7 +30,7 @@ func (s *sender) copyBody(idle time.Duration) error {
 			s.conn.await(idle)
 		}
 		if errors.Is(err, io.EOF) {
-			_, err := s.conn.Write(lastChunk(r.Trailer))
+			_, err := s.conn.Write(r.lastChunk())
 			return err
 		}
 		if err != nil {
@@ -71,9 +70,14 @@ func frameChunk(buffer []byte, n int) []byte {
 	return append(buffer[start:chunkRoom+n:len(buffer)], '\r', '\n')
 }
 
-func lastChunk(trailer http.Header) []byte {
+// lastChunk ends a body with its trailers. A client may send more of them than it announced: what
+// would not be passed on as a header is not as a trailer either, since some servers merge the two.
+func (r *Request) lastChunk() []byte {
 	end := []byte("0\r\n")
-	for name, values := range trailer {
+	for name, values := range r.Trailer {
+		if hopByHop(name) || (r.Skip != nil && r.Skip(name)) {
+			continue
+		}
 		for _, v := range values {
 			end = append(append(append(append(end, name...), ": "...), v...), "\r\n"...)
 		}

@@ -120,6 +120,9 @@ func (c *conn) readHead(r *Request, s *sender) (*Response, *Failure) {
 			}
 		default:
 			c.in.body()
+			if s != nil {
+				s.heard.Store(true)
+			}
 			c.await(c.host.transport.cfg.Idle)
 			return &Response{Response: resp, conn: c, sender: s}, nil
 		}

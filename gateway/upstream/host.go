@@ -34,7 +34,7 @@ func (h *Host) Close() error {
 	for _, c := range idle {
 		delete(h.conns, c)
 	}
-	gone := len(h.conns) == 0
+	gone := len(h.conns)+h.dialing == 0
 	h.mu.Unlock()
 	if gone {
 		h.transport.forget(h)
@@ -102,7 +102,11 @@ func (h *Host) dial(ctx context.Context) (*conn, error) {
 	} else {
 		h.wake()
 	}
+	gone := h.closed && len(h.conns)+h.dialing == 0
 	h.mu.Unlock()
+	if gone {
+		h.transport.forget(h)
+	}
 	return c, err
 }
 
@@ -136,7 +140,7 @@ func (h *Host) release(c *conn, reusable bool) {
 		reusable = false
 	}
 	h.wake()
-	gone := h.closed && len(h.conns) == 0
+	gone := h.closed && len(h.conns)+h.dialing == 0
 	h.mu.Unlock()
 	if gone {
 		h.transport.forget(h)

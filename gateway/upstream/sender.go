@@ -14,6 +14,7 @@ type sender struct {
 	proceed chan struct{} // closed by a 100 (Continue)
 	ended   chan struct{} // closed when run has returned
 	opened  atomic.Bool   // proceed has been closed
+	heard   atomic.Bool   // the response head has come, and its body has a bound of its own
 	whole   atomic.Bool   // the body was read and sent to its end
 	stopped atomic.Bool   // nobody waits for the rest
 }
@@ -53,12 +54,19 @@ func (s *sender) run() {
 	switch {
 	case err == nil:
 		s.whole.Store(true)
-		c.await(s.wait)
+		s.awaitHead()
 	case s.stopped.Load():
 	case errors.As(err, &client):
 		c.abort(client) // the server waits for the rest, which will not come
 	default:
-		c.await(s.wait) // the server stopped reading; it may have answered
+		s.awaitHead() // the server stopped reading; it may have answered
+	}
+}
+
+// awaitHead bounds the wait for the response head, unless that has come while the body was sent.
+func (s *sender) awaitHead() {
+	if !s.heard.Load() {
+		s.conn.await(s.wait)
 	}
 }
 

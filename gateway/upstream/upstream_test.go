@@ -437,3 +437,53 @@ func FuzzResponseHead(f *testing.F) {
 		_ = client.Close()
 	})
 }
+
+// A server that is removed while a connection to it is being made keeps its bounds.
+func TestHostClosedWhileAConnectionIsMade(t *testing.T) {
+	h := open(t, scripted(t, func(_ int, c net.Conn) { _ = readHead(c); time.Sleep(time.Second) }), func(c *Config) { c.Response = 100 * time.Millisecond })
+	h.mu.Lock()
+	h.dialing++ // as acquire does before it lets go of the lock
+	h.mu.Unlock()
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := h.dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.begin(t.Context())
+	_, failure := c.exchange(&Request{Method: "GET", Target: "/", Replayable: true})
+	if failure == nil || failure.Outcome != Timeout {
+		t.Fatalf("got %v", failure)
+	}
+	h.release(c, false)
+	h.transport.mu.Lock()
+	defer h.transport.mu.Unlock()
+	if _, there := h.transport.hosts[h]; there {
+		t.Fatal("the transport still watches a server that is gone")
+	}
+}
+
+// The bound of a response that came before the request body was sent is that of a body.
+func TestSilenceAfterAnEarlyAnswer(t *testing.T) {
+	h := open(t, server(t, func(w http.ResponseWriter, q *http.Request) {
+		control := http.NewResponseController(w)
+		_ = control.EnableFullDuplex()
+		_, _ = io.WriteString(w, "a")
+		_ = control.Flush()
+		_, _ = io.Copy(io.Discard, q.Body)
+		time.Sleep(500 * time.Millisecond)
+		_, _ = io.WriteString(w, "b")
+	}), func(c *Config) { c.Response, c.Idle = 200*time.Millisecond, 5*time.Second })
+	body, client := io.Pipe()
+	resp, failure := h.Do(t.Context(), &Request{Method: "POST", Target: "/", Length: -1, Body: body, Unblock: func() { _ = body.Close() }})
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	defer resp.Close()
+	_, _ = client.Write([]byte("x"))
+	_ = client.Close()
+	if got, err := io.ReadAll(resp); err != nil || string(got) != "ab" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}
