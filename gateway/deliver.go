@@ -119,7 +119,7 @@ func (d *delivery) copy(buffer []byte) error {
 	for {
 		n, err := d.resp.Read(buffer)
 		if n > 0 {
-			if err := d.write(buffer[:n], err == nil && d.resp.Buffered() == 0); err != nil {
+			if err := d.write(buffer[:n], err == nil && d.resp.Pausing()); err != nil {
 				return err
 			}
 		}
@@ -221,7 +221,7 @@ func (d *delivery) take(p []byte, most int, ended, last bool) error {
 		return err
 	}
 	if len(p) > 0 {
-		if err := d.write(p, !last && d.resp.Buffered() == 0); err != nil {
+		if err := d.write(p, !last && d.resp.Pausing()); err != nil {
 			return err
 		}
 	}

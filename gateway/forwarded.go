@@ -82,9 +82,19 @@ func hostOf(address string) string {
 	return host
 }
 
+// plain is a field's canonical name as CGI, and with it PHP and WSGI, would take it: they do not tell _
+// from -, so that X_Forwarded_For would be X-Forwarded-For there.
+func plain(name string) string {
+	if strings.IndexByte(name, '_') < 0 {
+		return name
+	}
+	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+}
+
 // claims are the fields by which a client could pass for another. From peers that are not listed
 // they are not passed on.
 func claims(name string) bool {
+	name = plain(name)
 	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip"
 }
 
@@ -111,7 +121,7 @@ func (o origin) appendForwarded(b []byte, r *http.Request, scheme string) []byte
 
 // rewritten are the fields that appendForwarded writes anew for a listed peer.
 func rewritten(name string) bool {
-	switch name {
+	switch plain(name) {
 	case "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded":
 		return true
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -148,4 +149,60 @@ func eventually(t *testing.T, wrong string, done func() bool) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Fatal(wrong)
+}
+
+// What has come of a torn chunk goes on to the user at once.
+func TestTornChunkIsPassedOn(t *testing.T) {
+	r := newRig(t)
+	next := make(chan struct{})
+	r.old.does(func(w http.ResponseWriter, _ *http.Request) {
+		c, b, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = c.Close() }()
+		_, _ = b.WriteString("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r")
+		_ = b.Flush()
+		<-next
+		_, _ = b.WriteString("\n0\r\n\r\n")
+		_ = b.Flush()
+	})
+	resp, err := r.client.Get(r.base + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(resp.Body, got); err != nil {
+		t.Fatalf("got %q, %v before the rest came", got, err)
+	}
+	close(next)
+	if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) != 0 {
+		t.Fatalf("got %q, %v", rest, err)
+	}
+}
+
+// CGI and what follows it take _ for -, and some servers take trailers for headers.
+func TestClaimsInDisguise(t *testing.T) {
+	for _, peers := range [][]string{nil, {"127.0.0.1"}} {
+		r := newRig(t, func(c *Config) { c.TrustedPeers = peers })
+		seen := make(chan string, 2)
+		r.old.does(func(_ http.ResponseWriter, q *http.Request) {
+			_, _ = io.Copy(io.Discard, q.Body)
+			seen <- fmt.Sprint(q.Header, q.Trailer)
+		})
+		if a := r.do("GET", "/", "", "X_Forwarded_For", "203.0.113.9", "X-Forwarded_Proto", "gopher"); a.status != 200 {
+			t.Fatalf("got %+v", a)
+		}
+		if got := <-seen; strings.Contains(got, "203.0.113.9") || strings.Contains(got, "gopher") {
+			t.Errorf("the server saw %s", got)
+		}
+		out := r.raw("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
+		if !strings.Contains(out, " 200 ") {
+			t.Fatalf("got %q", out)
+		}
+		if got := <-seen; strings.Contains(got, "203.0.113.9") || !strings.Contains(got, "X-Sum:[1]") {
+			t.Errorf("the server saw %s", got)
+		}
+	}
 }

@@ -30,6 +30,11 @@ func (r *Response) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Pausing reports whether what was read should go on now, because more has yet to come from the server.
+// A chunk may be torn before its last byte, the LF; the CR that is left over then is nothing to wait
+// for.
+func (r *Response) Pausing() bool { return r.conn.br.Buffered() <= 1 }
+
 // Buffered is how many bytes can be read without waiting for the server, framing included.
 func (r *Response) Buffered() int { return r.conn.br.Buffered() }
 
