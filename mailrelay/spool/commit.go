@@ -85,6 +85,7 @@ func (s *Spool) writable() (*segment, error) {
 		}
 		s.active = seg
 		s.segments[seg.seq] = seg
+		s.disk += seg.size
 	}
 	return s.active, nil
 }
@@ -122,6 +123,7 @@ func (s *Spool) writeAll(seg *segment, batch []*write) (end int64, err error) {
 		}
 	}
 	for _, w := range batch {
+		copy(w.front, seg.salt[:])
 		s.buffer = append(s.buffer, w.front...)
 		if len(w.text) <= copyUpTo {
 			s.buffer = append(s.buffer, w.text...)

@@ -8,5 +8,7 @@
 // Every record has checksums of its head and of its content (CRC-32C, Castagnoli). After a crash the
 // torn end of a segment is discarded: its fsync had not returned, so nobody was told it was safe. A
 // damaged record elsewhere is set aside in the directory damaged and reported; the rest goes on.
+// Every segment has a random salt that its records begin with, so that a mail cannot hold what recovery
+// would take for a record.
 // Marks are fsynced once a second only: losing one repeats a mail, it never loses one.
 package spool

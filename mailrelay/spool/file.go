@@ -12,6 +12,12 @@ import (
 
 // FS is the file system below a spool. It is an interface so that tests can make it fail.
 type FS interface {
+	// MkdirAll makes a directory, and those above it, unless it exists.
+	MkdirAll(dir string) error
+	// Lock makes sure that one process at a time uses dir. The lock goes with the process.
+	Lock(dir string) (io.Closer, error)
+	// List is the names in a directory, in any order.
+	List(dir string) ([]string, error)
 	// Create makes a new file for reading and writing; it fails if the name is taken.
 	Create(name string) (File, error)
 	// Open opens a file for reading and writing.
@@ -40,7 +46,20 @@ type Disk struct{}
 
 var _ FS = Disk{}
 
-// Create implements FS. Mail is nobody else's to read: the file's mode is 0600.
+// MkdirAll implements FS. Mail is nobody else's to read: the directory's mode is 0700.
+func (Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+
+// List implements FS.
+func (Disk) List(dir string) ([]string, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	names, err := d.Readdirnames(-1)
+	return names, errors.Join(err, d.Close())
+}
+
+// Create implements FS. The file's mode is 0600.
 func (Disk) Create(name string) (File, error) {
 	return wrap(os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600))
 }
@@ -80,8 +99,8 @@ func (f diskFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
-// lockDir makes sure that one process at a time uses dir. The lock goes with the process.
-func lockDir(dir string) (*os.File, error) {
+// Lock implements FS.
+func (Disk) Lock(dir string) (io.Closer, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -9,17 +10,63 @@ import (
 	"yadokari/mailrelay/wire"
 )
 
+// salt is what the records of one segment begin with: random, and in no mail. After damage, recovery
+// looks for the next record by it. A fixed mark would let a mail hold what looks like a record, and be
+// taken for a mail that nobody sent.
+type salt [16]byte
+
+func newSalt() (s salt) {
+	_, _ = rand.Read(s[:]) // never fails
+	return s
+}
+
+// The front of a segment holds its salt twice, in two pages, so that one bad place on the disk does not
+// take all of the segment along. A copy of it, big-endian:
+//
+//	0  "YKM2"
+//	4  CRC-32C of the salt
+//	8  the salt
+const (
+	copySize  = 24
+	secondAt  = 4096
+	frontSize = secondAt + copySize
+)
+
+var magic = [4]byte{'Y', 'K', 'M', '2'}
+
+func (s salt) front() []byte {
+	raw := make([]byte, frontSize)
+	for _, at := range []int{0, secondAt} {
+		copy(raw[at:], magic[:])
+		binary.BigEndian.PutUint32(raw[at+4:], crc32.Checksum(s[:], castagnoli))
+		copy(raw[at+8:], s[:])
+	}
+	return raw
+}
+
+// parseFront takes the salt from the front of a segment, or what there is of it.
+func parseFront(raw []byte) (s salt, ok bool) {
+	for _, at := range []int{0, secondAt} {
+		if len(raw) < at+copySize {
+			break
+		}
+		s = salt(raw[at+8:])
+		if [4]byte(raw[at:]) == magic && binary.BigEndian.Uint32(raw[at+4:]) == crc32.Checksum(s[:], castagnoli) {
+			return s, true
+		}
+	}
+	return salt{}, false
+}
+
 // The head of a record, big-endian:
 //
-//	0  magic "YKM1"
-//	4  CRC-32C of bytes 8 to 27
-//	8  the mail's number
-//	16 length of the envelope
-//	20 length of the text
-//	24 CRC-32C of envelope and text
-const headSize = 28
-
-var magic = [4]byte{'Y', 'K', 'M', '1'}
+//	0  the segment's salt
+//	16 CRC-32C of bytes 20 to 39
+//	20 the mail's number
+//	28 length of the envelope
+//	32 length of the text
+//	36 CRC-32C of envelope and text
+const headSize = 40
 
 // MaxText is the longest text of one mail, in bytes.
 const MaxText = 1 << 30
@@ -37,27 +84,25 @@ type head struct {
 
 func (h head) size() int64 { return headSize + int64(h.envelope) + int64(h.text) }
 
-func (h head) append(b []byte) []byte {
-	var raw [headSize]byte
-	copy(raw[:], magic[:])
-	binary.BigEndian.PutUint64(raw[8:], h.id)
-	binary.BigEndian.PutUint32(raw[16:], h.envelope)
-	binary.BigEndian.PutUint32(raw[20:], h.text)
-	binary.BigEndian.PutUint32(raw[24:], h.sum)
-	binary.BigEndian.PutUint32(raw[4:], crc32.Checksum(raw[8:], castagnoli))
-	return append(b, raw[:]...)
+// put writes the head to the front of raw, without the salt: that is not known before the segment is.
+func (h head) put(raw []byte) {
+	binary.BigEndian.PutUint64(raw[20:], h.id)
+	binary.BigEndian.PutUint32(raw[28:], h.envelope)
+	binary.BigEndian.PutUint32(raw[32:], h.text)
+	binary.BigEndian.PutUint32(raw[36:], h.sum)
+	binary.BigEndian.PutUint32(raw[16:], crc32.Checksum(raw[20:headSize], castagnoli))
 }
 
-func parseHead(raw []byte) (head, bool) {
-	if len(raw) < headSize || [4]byte(raw) != magic ||
-		binary.BigEndian.Uint32(raw[4:]) != crc32.Checksum(raw[8:headSize], castagnoli) {
+func parseHead(raw []byte, s salt) (head, bool) {
+	if len(raw) < headSize || salt(raw) != s ||
+		binary.BigEndian.Uint32(raw[16:]) != crc32.Checksum(raw[20:headSize], castagnoli) {
 		return head{}, false
 	}
 	h := head{
-		id:       binary.BigEndian.Uint64(raw[8:]),
-		envelope: binary.BigEndian.Uint32(raw[16:]),
-		text:     binary.BigEndian.Uint32(raw[20:]),
-		sum:      binary.BigEndian.Uint32(raw[24:]),
+		id:       binary.BigEndian.Uint64(raw[20:]),
+		envelope: binary.BigEndian.Uint32(raw[28:]),
+		text:     binary.BigEndian.Uint32(raw[32:]),
+		sum:      binary.BigEndian.Uint32(raw[36:]),
 	}
 	return h, h.envelope <= maxEnvelope && h.text <= MaxText
 }

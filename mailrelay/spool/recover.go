@@ -52,13 +52,13 @@ func (s *Spool) recover() (*Found, error) {
 
 // sequences lists the segments, and removes marks whose mails are gone.
 func (s *Spool) sequences() ([]uint64, error) {
-	names, err := os.ReadDir(s.dir)
+	names, err := s.fs.List(s.dir)
 	if err != nil {
 		return nil, err
 	}
 	var seqs, marks []uint64
 	for _, entry := range names {
-		name, isMails := strings.CutSuffix(entry.Name(), mailSuffix)
+		name, isMails := strings.CutSuffix(entry, mailSuffix)
 		name, isMarks := strings.CutSuffix(name, doneSuffix)
 		seq, err := strconv.ParseUint(name, 16, 64)
 		switch {
@@ -96,7 +96,7 @@ func (s *Spool) recoverSegment(seq uint64, found *Found, byID map[uint64]int) er
 		return err
 	}
 	c := &scan{s: s, seg: seg, found: found, marks: marks}
-	for c.next() {
+	for c.begin(); c.next(); {
 		m := marks[c.head.id]
 		if at, twice := byID[c.head.id]; twice { // a copy made by compact; the later one counts
 			s.forget(found.Mails[at].Entry)
@@ -184,15 +184,20 @@ const damagedDir = "damaged"
 // setAside copies a part of a segment to a file of its own.
 func (s *Spool) setAside(seg *segment, from, to int64, found *Found) error {
 	dir := filepath.Join(s.dir, damagedDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := s.fs.MkdirAll(dir); err != nil {
 		return err
 	}
-	name := filepath.Join(dir, fmt.Sprintf("%016x-%d", seg.seq, from))
-	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	base := filepath.Join(dir, fmt.Sprintf("%016x-%d", seg.seq, from))
+	name := base
+	out, err := s.fs.Create(name)
+	for n := 2; errors.Is(err, os.ErrExist); n++ { // the numbers begin anew in an empty spool
+		name = fmt.Sprintf("%s-%d", base, n)
+		out, err = s.fs.Create(name)
+	}
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, io.NewSectionReader(seg.mails, from, to-from))
+	_, err = io.Copy(io.NewOffsetWriter(out, 0), io.NewSectionReader(seg.mails, from, to-from))
 	if err = errors.Join(err, out.Sync(), out.Close(), s.fs.SyncDir(dir)); err == nil {
 		found.Damaged = append(found.Damaged, name)
 	}

@@ -25,6 +25,25 @@ type scan struct {
 	err error
 }
 
+// begin reads the front of the segment. Without a salt nothing in the segment can be told from what a mail
+// may hold: all of it is set aside.
+func (c *scan) begin() {
+	raw := make([]byte, min(frontSize, c.seg.size))
+	if _, err := c.seg.mails.ReadAt(raw, 0); err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+		return
+	}
+	var ok bool
+	switch c.seg.salt, ok = parseFront(raw); {
+	case ok && c.seg.size >= frontSize:
+		c.at = frontSize
+	case c.seg.size <= frontSize || c.zero(0):
+		c.torn() // no mail was ever safe in it
+	case c.err == nil:
+		c.setAside(c.seg.size)
+	}
+}
+
 // next finds the next record that is whole. It is false at the end and on an error of the disk.
 func (c *scan) next() bool {
 	for c.err == nil && c.at < c.seg.size {
@@ -54,7 +73,7 @@ func (c *scan) readHead(at int64) (head, bool) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.err = err
 	}
-	return parseHead(raw[:n])
+	return parseHead(raw[:n], c.seg.salt)
 }
 
 // readContent checks a record's content and takes its envelope.
@@ -103,7 +122,7 @@ func (c *scan) findHead(from int64) (at int64, ok bool) {
 			return 0, false
 		}
 		for i := 0; ; i++ {
-			j := bytes.Index(buffer[i:n], magic[:])
+			j := bytes.Index(buffer[i:n], c.seg.salt[:])
 			if j < 0 {
 				break
 			}
@@ -115,7 +134,7 @@ func (c *scan) findHead(from int64) (at int64, ok bool) {
 		if n < len(buffer) {
 			break
 		}
-		from += int64(n - len(magic) + 1) // the magic may lie across two reads
+		from += int64(n - len(c.seg.salt) + 1) // the salt may lie across two reads
 	}
 	return c.seg.size, false
 }

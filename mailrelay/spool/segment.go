@@ -52,6 +52,7 @@ func (e *Entry) settle(i int) {
 // which are the committer's.
 type segment struct {
 	seq       uint64
+	salt      salt
 	mails     File
 	done      File // nil until the first mark
 	size      int64
@@ -79,8 +80,9 @@ func (s *Spool) newSegment() (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	seg := &segment{seq: s.seq, mails: f, live: map[*Entry]struct{}{}}
-	if err := s.fs.SyncDir(s.dir); err != nil {
+	seg := &segment{seq: s.seq, salt: newSalt(), mails: f, size: frontSize, live: map[*Entry]struct{}{}}
+	_, err = f.WriteAt(seg.salt.front(), 0) // survives a crash when the first mail does
+	if err = errors.Join(err, s.fs.SyncDir(s.dir)); err != nil {
 		return nil, errors.Join(err, f.Close(), s.fs.Remove(s.segmentName(s.seq, mailSuffix)))
 	}
 	return seg, nil

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
+	"io"
 	"sync"
 	"time"
 
@@ -24,7 +24,7 @@ type Spool struct {
 	fs      FS
 	full    int64
 	report  func(error)
-	lock    *os.File
+	lock    io.Closer
 	wake    chan struct{} // has room for one: the committer has work
 	stopped chan struct{} // closed when the committer has ended
 	buffer  []byte        // the committer's
@@ -42,7 +42,7 @@ type Spool struct {
 // write is a mail on its way into the spool.
 type write struct {
 	entry *Entry
-	front []byte // head and envelope
+	front []byte // head, with room for the salt, and envelope
 	text  []byte
 	done  chan error
 }
@@ -53,23 +53,11 @@ var ErrClosed = errors.New("the spool is closed")
 // Open opens the spool in dir, makes it if it does not exist, and tells what was found. The mails found
 // are in the order in which they were appended. It fails if another process has the spool open.
 func Open(dir string, o Options) (*Spool, *Found, error) {
-	s := &Spool{
-		dir: dir, fs: o.FS, full: o.Segment, report: o.Report, segments: map[uint64]*segment{},
-		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
-	}
-	if s.fs == nil {
-		s.fs = Disk{}
-	}
-	if s.full == 0 {
-		s.full = 16 << 20
-	}
-	if s.report == nil {
-		s.report = func(error) {}
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	s := newSpool(dir, o)
+	if err := s.fs.MkdirAll(dir); err != nil {
 		return nil, nil, fmt.Errorf("spool: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := s.fs.Lock(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("spool %s: %w", dir, err)
 	}
@@ -83,6 +71,23 @@ func Open(dir string, o Options) (*Spool, *Found, error) {
 	return s, found, nil
 }
 
+func newSpool(dir string, o Options) *Spool {
+	s := &Spool{
+		dir: dir, fs: o.FS, full: o.Segment, report: o.Report, segments: map[uint64]*segment{},
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+	}
+	if s.fs == nil {
+		s.fs = Disk{}
+	}
+	if s.full == 0 {
+		s.full = 16 << 20
+	}
+	if s.report == nil {
+		s.report = func(error) {}
+	}
+	return s
+}
+
 // Append adds a mail and returns when it survives a crash. The id must not be that of another mail in
 // the spool. An error means that the mail was not kept; errors.Is(err, syscall.ENOSPC) tells a full disk.
 func (s *Spool) Append(id uint64, e *wire.Envelope, text []byte) (*Entry, error) {
@@ -92,7 +97,7 @@ func (s *Spool) Append(id uint64, e *wire.Envelope, text []byte) (*Entry, error)
 	envelope := appendEnvelope(make([]byte, headSize, 256), e)
 	h := head{id: id, envelope: uint32(len(envelope) - headSize), text: uint32(len(text))}
 	h.sum = crc32.Update(crc32.Checksum(envelope[headSize:], castagnoli), castagnoli, text)
-	h.append(envelope[:0])
+	h.put(envelope)
 	w := &write{
 		entry: &Entry{id: id, recipients: len(e.To), head: h},
 		front: envelope, text: text, done: make(chan error, 1),

@@ -18,7 +18,7 @@ import (
 	"yadokari/mailrelay/wire"
 )
 
-func open(t *testing.T, dir string, o Options) (*Spool, *Found) {
+func open(t testing.TB, dir string, o Options) (*Spool, *Found) {
 	t.Helper()
 	s, found, err := Open(dir, o)
 	if err != nil {
@@ -180,9 +180,9 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestCompact(t *testing.T) {
-	dir := t.TempDir()
+	m := newMemory()
 	const full = 8 << 10
-	s, _ := open(t, dir, Options{Segment: full})
+	s, _ := open(t, "/spool", Options{Segment: full, FS: m})
 	for n := range 2000 {
 		e := put(t, s, n)
 		if n%100 == 7 {
@@ -212,7 +212,7 @@ func TestCompact(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, found := open(t, dir, Options{})
+	s, found := open(t, "/spool", Options{FS: m})
 	if len(found.Mails) != 20 {
 		t.Fatalf("%d mails of 20 are left", len(found.Mails))
 	}
@@ -255,7 +255,7 @@ func TestReadNoticesDamage(t *testing.T) {
 	e := put(t, s, 599)
 	f, err := os.OpenFile(filepath.Join(dir, "0000000000000001.mail"), os.O_WRONLY, 0)
 	if err == nil {
-		_, err = f.WriteAt([]byte{0xff}, e.Size()-5)
+		_, err = f.WriteAt([]byte{0xff}, e.off+e.Size()-5)
 	}
 	if err != nil {
 		t.Fatal(err)
