@@ -20,13 +20,14 @@ type site struct {
 	settings
 	vm, containers *tracker.Child
 	gateway        *exec.Cmd
-	ended          chan error // of the gateway
+	ended          chan struct{} // closed when the gateway has ended
+	exit           error         // how it ended; valid then
 	client         *client.Client
 }
 
 // startSite starts the two builds and the gateway, each as a process of its own.
 func startSite(ctx context.Context, binary, dir string) (s *site, err error) {
-	s = &site{ended: make(chan error, 1)}
+	s = &site{ended: make(chan struct{})}
 	s.dir = dir
 	defer func() {
 		if err != nil {
@@ -77,7 +78,10 @@ func (s *site) startGateway(ctx context.Context, binary string) error {
 	if err := s.gateway.Start(); err != nil {
 		return fmt.Errorf("start the gateway: %w", err)
 	}
-	go func() { s.ended <- s.gateway.Wait() }()
+	go func() {
+		s.exit = s.gateway.Wait()
+		close(s.ended)
+	}()
 	if s.client, err = client.New(client.Options{URL: s.adminURL(), Actor: "demo"}); err != nil {
 		return err
 	}
@@ -87,10 +91,9 @@ func (s *site) startGateway(ctx context.Context, binary string) error {
 			return nil
 		}
 		select {
-		case err := <-s.ended:
-			s.ended <- err
+		case <-s.ended:
 			text, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("the gateway ended: %w: %s", err, text)
+			return fmt.Errorf("the gateway ended: %v: %s", s.exit, text)
 		case <-ctx.Done():
 			return errors.New("the gateway did not come up")
 		case <-time.After(20 * time.Millisecond):

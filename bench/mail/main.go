@@ -98,7 +98,7 @@ func measure(c contestant, parent string, mails, sessions, size int) (f figures,
 	if err != nil {
 		return f, err
 	}
-	defer sink.Process.Kill()
+	defer func() { _ = sink.Process.Kill() }() // it may have ended
 	port, pid, stop, err := c.start(dir, sinkPort)
 	if err != nil {
 		return f, err

@@ -153,7 +153,7 @@ func (c *Cluster) containerdAnswers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn.Close()
+	_ = conn.Close()
 	return c.ctr(ctx, nil, "images", "list", "--quiet")
 }
 

@@ -125,7 +125,7 @@ func clearLeftovers(ctx context.Context, log func(string, ...any)) error {
 			continue
 		}
 		if err := unix.Flock(int(owner.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			owner.Close() // its owner lives
+			_ = owner.Close() // its owner lives
 			continue
 		}
 		log("removing what a cluster with a dead owner left: %s", path)
@@ -169,8 +169,8 @@ func lockFile(path string) (unlock func(), err error) {
 		}
 	}
 	if err != nil {
-		file.Close()
+		_ = file.Close()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return func() { file.Close() }, nil
+	return func() { _ = file.Close() }, nil
 }

@@ -40,13 +40,13 @@ func startKeeper(ctx context.Context, program string, f *folder) (*keeping, erro
 	ours, theirs := os.NewFile(uintptr(pair[0]), "keeper"), os.NewFile(uintptr(pair[1]), "owner")
 	defer theirs.Close()
 	line, err := net.FileConn(ours)
-	ours.Close()
+	_ = ours.Close()
 	if err != nil {
 		return nil, err
 	}
 	log, err := os.Create(f.file("log", "keeper.log"))
 	if err != nil {
-		line.Close()
+		_ = line.Close()
 		return nil, err
 	}
 	defer log.Close()
@@ -66,7 +66,7 @@ func startKeeper(ctx context.Context, program string, f *folder) (*keeping, erro
 		Setsid:     true, // an interrupt typed at the terminal is the owner's to handle
 	}
 	if err := k.cmd.Start(); err != nil {
-		line.Close()
+		_ = line.Close()
 		return nil, fmt.Errorf("start the keeper in namespaces of its own: %w", err)
 	}
 	go k.listen()
@@ -174,7 +174,7 @@ func (k *keeping) logTail(name string) string {
 // stop ends the keeper, and with it every process of its process namespace. When it returns the
 // kernel has reaped them all.
 func (k *keeping) stop() error {
-	k.line.Close()
+	_ = k.line.Close()
 	<-k.gone
 	err := k.cmd.Process.Kill()
 	if errors.Is(err, os.ErrProcessDone) {

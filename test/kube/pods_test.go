@@ -245,7 +245,7 @@ func watchEnd(ctx context.Context, c *Cluster, namespace, pod string, names ...s
 			}
 			for _, name := range names {
 				if _, err := Terminated(pod, name); err != nil {
-					return false, nil
+					return false, nil //nolint:nilerr // it has not ended yet: look again
 				}
 			}
 			return true, nil
