@@ -63,7 +63,9 @@ func (g *Gateway) buildRoute(t *table, config Route, former *table) *route {
 	r := &route{name: config.Name, config: config, old: t.backends[config.From]}
 	if config.Shift != nil {
 		r.new = t.backends[config.To]
-		r.mirror = mirror.New(config.Mirror, r.sendCopy, g.logger.With("route", config.Name))
+		if r.mirror = r.formerMirror(former); r.mirror == nil {
+			r.mirror = mirror.New(config.Mirror, r.sendCopy, g.logger.With("route", config.Name))
+		}
 	}
 	switch {
 	case former != nil && config.Name == restRoute:
@@ -74,6 +76,19 @@ func (g *Gateway) buildRoute(t *table, config Route, former *table) *route {
 		r.record = newRecord()
 	}
 	return r
+}
+
+// formerMirror is the mirror of the route before a reload, with the noise it has learnt, if it compares
+// the same backends in the same way; else nil.
+func (r *route) formerMirror(former *table) *mirror.Mirror {
+	if former == nil {
+		return nil
+	}
+	was := former.byName[r.name]
+	if was == nil || was.old != r.old || was.new != r.new || !reflect.DeepEqual(was.config.Mirror, r.config.Mirror) {
+		return nil
+	}
+	return was.mirror
 }
 
 func (g *Gateway) buildBackends(t *table, former *table) error {
@@ -128,7 +143,7 @@ func (t *table) retire(successor *table) {
 		}
 	}
 	for _, r := range t.routes {
-		if r.mirror != nil {
+		if r.mirror != nil && (successor == nil || successor.byName[r.name] == nil || successor.byName[r.name].mirror != r.mirror) {
 			r.mirror.Close()
 		}
 	}

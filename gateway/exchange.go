@@ -165,6 +165,11 @@ func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again
 	began := time.Now()
 	x.served = result{backend: b.name}
 	a := b.send(ctx, &x.request)
+	if a.failure != nil && !a.failure.Sent {
+		if now := x.gateway.table.Load().backends[b.name]; now != nil && now != b {
+			a = now.send(ctx, &x.request) // a reload has closed the backend that the request began with
+		}
+	}
 	defer a.end()
 	if a.server != nil {
 		x.served.server = a.server.Address.ID

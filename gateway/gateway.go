@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,12 +65,12 @@ func New(life context.Context, c Config, logger *slog.Logger) (*Gateway, error) 
 	return g, nil
 }
 
-// ErrNeedsRestart says that a new configuration was taken over but for what belongs to the socket.
-var ErrNeedsRestart = errors.New("listen, tls and h2c take effect with a new process; the rest has been taken over")
+// ErrNeedsRestart says that a new configuration was taken over but for what a process reads once.
+var ErrNeedsRestart = errors.New("the rest has been taken over, but this takes effect with a new process")
 
-// Reload takes over a new, valid configuration without touching a request under way. What belongs to
-// the socket (listen, tls, h2c, limits.connections) needs a new process; the rest is taken over and
-// ErrNeedsRestart returned. Any other error changes nothing.
+// Reload takes over a new, valid configuration without touching a request under way. What a process
+// reads once (see needRestart) needs a new one; the rest is taken over and an ErrNeedsRestart that names
+// it returned. Any other error changes nothing.
 func (g *Gateway) Reload(c Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -79,11 +81,37 @@ func (g *Gateway) Reload(c Config) error {
 	}
 	g.table.Store(t)
 	old.retire(t)
-	reopened := g.log.reopen()
-	if c.Listen != g.config.Listen || c.H2C != g.config.H2C || (c.TLS == nil) != (g.config.TLS == nil) {
-		return ErrNeedsRestart
+	if err := g.log.reopen(); err != nil {
+		g.logger.Error("the access log goes on where it was", "error", err)
 	}
-	return reopened
+	if names := needRestart(&g.config, &c); len(names) > 0 {
+		return fmt.Errorf("%w: %s", ErrNeedsRestart, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// needRestart names the settings that differ and are read only when a process begins.
+func needRestart(was, is *Config) (names []string) {
+	for _, setting := range []struct {
+		name    string
+		was, is any
+	}{
+		{"listen", was.Listen, is.Listen},
+		{"tls", was.TLS, is.TLS},
+		{"h2c", was.H2C, is.H2C},
+		{"admin", was.Admin, is.Admin},
+		{"state", was.State, is.State},
+		{"accessLog", was.AccessLog, is.AccessLog},
+		{"limits.headers", was.Limits.Headers, is.Limits.Headers},
+		{"limits.headerTime", was.Limits.HeaderTime, is.Limits.HeaderTime},
+		{"limits.connections", was.Limits.Connections, is.Limits.Connections},
+		{"limits.idle (between requests)", was.Limits.Idle, is.Limits.Idle},
+	} {
+		if !reflect.DeepEqual(setting.was, setting.is) {
+			names = append(names, setting.name)
+		}
+	}
+	return names
 }
 
 // ServeHTTP serves one request of a user.
