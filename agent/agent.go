@@ -241,7 +241,7 @@ func (p *process) attend(ctx context.Context, signals *signals) (reason, fault s
 	case name := <-signals.stop:
 		return name, ""
 	case <-ctx.Done():
-		return "told to", ""
+		return "told to stop", ""
 	case <-p.gone:
 		if p.startErr != nil {
 			return "the app could not be started", p.startErr.Error()
