@@ -16,16 +16,18 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // descriptions are the gateway's metrics; sides are old and new.
 type descriptions struct {
-	requests, failures, fallbacks, share, streak              *prometheus.Desc
-	inFlight, inFlightMost, connections, connectionsMost      *prometheus.Desc
-	refused, rejected, tunnels, logDropped                    *prometheus.Desc
-	serverInFlight, serverUp, mirrorCompared, mirrorDifferent *prometheus.Desc
+	requests, failures, durations, fallbacks, share, streak      *prometheus.Desc
+	inFlight, inFlightMost, connections, connectionsMost         *prometheus.Desc
+	refused, rejected, tunnels, logDropped                       *prometheus.Desc
+	serverInFlight, serverUp                                     *prometheus.Desc
+	mirrorCompared, mirrorDifferent, mirrorSkipped, mirrorFailed *prometheus.Desc
 }
 
 func newDescriptions() descriptions {
 	return descriptions{
 		requests:        describe("requests_total", "First attempts, by route and side.", "route", "side"),
 		failures:        describe("failures_total", "First attempts that failed, whether or not the old side then answered.", "route", "side"),
+		durations:       describe("request_duration_seconds", "How long first attempts took, to the last byte; without those that failed. Bounds are kept to within 2.3 %.", "route", "side"),
 		fallbacks:       describe("fallbacks_total", "Requests that the old side answered after the new side failed.", "route"),
 		share:           describe("share_ratio", "Part of the route's users on the new side.", "route"),
 		streak:          describe("streak_requests", "First attempts on the new side that have failed one after the other up to now.", "route"),
@@ -39,8 +41,10 @@ func newDescriptions() descriptions {
 		logDropped:      describe("access_log_dropped_lines_total", "Access-log lines dropped because the log was stuck."),
 		serverInFlight:  describe("server_in_flight_requests", "Requests under way at a server.", "backend", "server"),
 		serverUp:        describe("server_available", "1 when the server gets requests: not drained, ejected or unhealthy.", "backend", "server"),
-		mirrorCompared:  describe("mirror_copied_total", "Copies of requests that the mirror has compared, by route.", "route"),
-		mirrorDifferent: describe("mirror_different_total", "Compared responses that differed after noise was taken out, by route.", "route"),
+		mirrorCompared:  describe("mirror_compared_total", "Copies of requests whose answers the mirror has compared.", "route"),
+		mirrorDifferent: describe("mirror_different_total", "Of them, those that differed after noise was taken out.", "route"),
+		mirrorSkipped:   describe("mirror_skipped_total", "Requests that were not copied because mirror.concurrency was reached.", "route"),
+		mirrorFailed:    describe("mirror_failed_total", "Copies that the new side did not answer.", "route"),
 	}
 }
 
@@ -67,7 +71,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	counter(d.rejected, g.rejected.Load())
 	counter(d.logDropped, g.log.dropped.Load())
 	for _, r := range append(t.routes[:len(t.routes):len(t.routes)], t.rest) {
-		collectRoute(d, r, gauge, counter)
+		collectRoute(d, r, out, gauge, counter)
 	}
 	for name, b := range t.backends {
 		for _, s := range b.group.Status() {
@@ -81,13 +85,15 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-func collectRoute(d descriptions, r *route,
+func collectRoute(d descriptions, r *route, out chan<- prometheus.Metric,
 	gauge func(*prometheus.Desc, float64, ...string), counter func(*prometheus.Desc, uint64, ...string),
 ) {
 	for s, name := range [...]string{"old", "new"} {
 		if t := &r.sides[s]; t.requests.Load() > 0 {
 			counter(d.requests, t.requests.Load(), r.name, name)
 			counter(d.failures, t.failures.Load(), r.name, name)
+			took := t.durations()
+			out <- took.metric(d.durations, r.name, name)
 		}
 	}
 	if r.new == nil {
@@ -96,6 +102,12 @@ func collectRoute(d descriptions, r *route,
 	counter(d.fallbacks, r.fallbacks.Load(), r.name)
 	gauge(d.share, float64(r.placement.Load().Share), r.name)
 	gauge(d.streak, float64(r.streak.current.Load()), r.name)
+	if found := r.mirror.Stats(); found.Chosen > 0 {
+		counter(d.mirrorCompared, found.Compared, r.name)
+		counter(d.mirrorDifferent, found.Different, r.name)
+		counter(d.mirrorSkipped, found.Skipped, r.name)
+		counter(d.mirrorFailed, found.Failed, r.name)
+	}
 }
 
 func (g *Gateway) connections() int {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,9 @@ type tally struct {
 	latency            atomic.Pointer[[judge.Buckets]atomic.Uint32] // since the last collection; nil until the first request
 
 	collected struct{ requests, failures uint64 } // of the collector alone
+
+	mu   sync.Mutex // the collector moves latencies to past; metrics read both
+	past durations  // latencies that have been collected
 }
 
 // add counts one first attempt and how long it took.
@@ -43,13 +47,32 @@ func (t *tally) collect(into *judge.Tally) {
 	into.Requests += requests - t.collected.requests
 	into.Failures += min(failures-t.collected.failures, requests-t.collected.requests)
 	t.collected.requests, t.collected.failures = requests, failures
-	if b := t.latency.Load(); b != nil {
-		for i := range b {
-			if b[i].Load() != 0 {
-				into.Latency.Add(i, uint64(b[i].Swap(0)))
-			}
+	b := t.latency.Load()
+	if b == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range b {
+		if b[i].Load() != 0 {
+			n := uint64(b[i].Swap(0))
+			into.Latency.Add(i, n)
+			t.past.add(i, n)
 		}
 	}
+}
+
+// durations is what the latencies since the start come to, for metrics.
+func (t *tally) durations() durations {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := t.past
+	if b := t.latency.Load(); b != nil {
+		for i := range b {
+			all.add(i, uint64(b[i].Load()))
+		}
+	}
+	return all
 }
 
 // streak is the run of first attempts on the new side that fail one after the other.

@@ -81,6 +81,10 @@ func bound(bucket int) float64 {
 	return unscale(origin + float64(bucket-1)/perOctave)
 }
 
+// Middle is the latency that stands for all in the given bucket, at most 2.3 % off but for the first
+// and the last, whose inner bound it is.
+func Middle(bucket int) time.Duration { return middle(bucket) }
+
 // middle is the latency that stands for all in a bucket: at most half a bucket off, in ratio.
 func middle(bucket int) time.Duration {
 	switch {

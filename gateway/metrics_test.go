@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"yadokari/judge"
+	"yadokari/shift"
+)
+
+// gathered is the metric with that name and labels; nil: there is none.
+func (r *rig) gathered(name string, labels map[string]string) *dto.Metric {
+	r.t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(r.Metrics())
+	families, err := registry.Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "yadokari_gateway_"+name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			same := true
+			for _, l := range m.GetLabel() {
+				same = same && labels[l.GetName()] == l.GetValue()
+			}
+			if same {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// The histogram counts every request once, collected by the control loop or not.
+func TestDurationsByRouteAndSide(t *testing.T) {
+	r := newRig(t)
+	labels := map[string]string{"route": "all", "side": "old"}
+	add := func(d ...time.Duration) {
+		for _, d := range d {
+			r.table.Load().byName["all"].sides[oldSide].add(false, d)
+		}
+	}
+	add(time.Millisecond, 7*time.Millisecond, time.Minute)
+	var w judge.Window
+	r.Collect("all", &w)
+	add(8*time.Millisecond, time.Millisecond)
+	r.table.Load().byName["all"].sides[oldSide].add(true, time.Second) // a failure has no latency
+	h := r.gathered("request_duration_seconds", labels).GetHistogram()
+	want := map[float64]uint64{0.0025: 2, 0.005: 2, 0.01: 4, 30: 4}
+	for _, b := range h.GetBucket() {
+		if n, ok := want[b.GetUpperBound()]; ok && b.GetCumulativeCount() != n {
+			t.Errorf("%d up to %v s, want %d", b.GetCumulativeCount(), b.GetUpperBound(), n)
+		}
+	}
+	if sum := h.GetSampleSum(); h.GetSampleCount() != 5 || sum < 58 || sum > 62 {
+		t.Errorf("%d samples, %v s together", h.GetSampleCount(), sum)
+	}
+	if w.Old.Requests != 3 {
+		t.Errorf("the control loop saw %d requests of 3", w.Old.Requests)
+	}
+	if m := r.gathered("request_duration_seconds", map[string]string{"route": "all", "side": "new"}); m != nil {
+		t.Errorf("a side without requests has %v", m)
+	}
+}
+
+func TestMirrorIsMeasured(t *testing.T) {
+	r := newRig(t)
+	if err := r.Apply("all", shift.Placement{Mirror: true}); err != nil {
+		t.Fatal(err)
+	}
+	r.new.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	_ = r.do("GET", "/", "")
+	labels := map[string]string{"route": "all"}
+	eventually(t, "no difference was counted", func() bool {
+		m := r.gathered("mirror_different_total", labels)
+		return m != nil && m.GetCounter().GetValue() == 1
+	})
+	for name, want := range map[string]float64{"mirror_compared_total": 1, "mirror_skipped_total": 0, "mirror_failed_total": 0} {
+		if m := r.gathered(name, labels); m == nil || m.GetCounter().GetValue() != want {
+			t.Errorf("%s is %v", name, m)
+		}
+	}
+}
