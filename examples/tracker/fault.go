@@ -26,6 +26,9 @@ const (
 	FaultClose FaultKind = "close"
 	// FaultWrong answers in time with wrong content: other values in JSON, another text in a page.
 	FaultWrong FaultKind = "wrong"
+	// FaultMemory takes memory until the kernel kills the copy for want of it, as a container with a
+	// memory limit below 1 GiB is; where there is no such limit it stops at that and answers 500.
+	FaultMemory FaultKind = "memory"
 )
 
 // Fault makes a part of the requests fail in one way. Its text form is PREFIX:KIND:OPTIONS, for
@@ -145,8 +148,8 @@ func (f Fault) check() error {
 		return fmt.Errorf("slow needs a delay")
 	}
 	switch f.Kind {
-	case FaultError, FaultHang, FaultSlow, FaultReset, FaultTruncate, FaultClose, FaultWrong:
+	case FaultError, FaultHang, FaultSlow, FaultReset, FaultTruncate, FaultClose, FaultWrong, FaultMemory:
 		return nil
 	}
-	return fmt.Errorf("unknown kind %q: error, hang, slow, reset, truncate, close and wrong are known", f.Kind)
+	return fmt.Errorf("unknown kind %q: error, hang, slow, reset, truncate, close, wrong and memory are known", f.Kind)
 }

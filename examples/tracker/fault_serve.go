@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +43,28 @@ func (f *activeFault) serve(w http.ResponseWriter, r *http.Request, next http.Ha
 		cut(w, brokenAnswer(w.Header()), false)
 	case FaultWrong:
 		answerWrong(w, r, next)
+	case FaultMemory:
+		takeMemory()
+		http.Error(w, "there is more memory than this build can take", http.StatusInternalServerError)
 	}
+}
+
+const (
+	memoryMost = 1 << 30
+	memoryStep = 8 << 20
+)
+
+// takeMemory takes memory and gives it up only when it has had the most it may have.
+func takeMemory() {
+	var taken [][]byte
+	for range memoryMost / memoryStep {
+		step := make([]byte, memoryStep)
+		for i := 0; i < len(step); i += 4096 {
+			step[i] = 1 // a page that nobody has written to is no memory yet
+		}
+		taken = append(taken, step)
+	}
+	runtime.KeepAlive(taken)
 }
 
 // brokenAnswer is the first half of an answer.
