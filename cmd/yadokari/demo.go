@@ -53,8 +53,6 @@ with 1 if a promise was broken.`,
 func newDemoTrackerCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use: demo.TrackerVerb, Hidden: true, DisableFlagParsing: true,
-		Short:   "Run one build of the example app, for the demonstration",
-		Example: "  yadokari " + demo.TrackerVerb + " -data /tmp/data -listen 127.0.0.1:9000",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return exit(tracker.Main(context.WithoutCancel(cmd.Context()), args, env.out, env.err))
 		},
