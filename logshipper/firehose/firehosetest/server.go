@@ -3,6 +3,7 @@
 package firehosetest
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -143,6 +144,7 @@ func fail(w http.ResponseWriter, status int, kind, message string) {
 // parse checks what the service checks.
 func parse(r *http.Request, body []byte) (records [][]byte, volume int, problem string) {
 	var in request
+	skeleton, texts := takeOut(body)
 	switch {
 	case r.Header.Get("X-Amz-Target") != "Firehose_20150804.PutRecordBatch":
 		return nil, 0, "unknown operation " + r.Header.Get("X-Amz-Target")
@@ -150,21 +152,41 @@ func parse(r *http.Request, body []byte) (records [][]byte, volume int, problem 
 		return nil, 0, "unknown content type"
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="):
 		return nil, 0, "not signed"
-	case json.Unmarshal(body, &in) != nil:
+	case json.Unmarshal(skeleton, &in) != nil || len(texts) != len(in.Records):
 		return nil, 0, "not JSON"
 	case in.DeliveryStreamName == "" || len(in.Records) == 0 || len(in.Records) > MostRecords:
 		return nil, 0, fmt.Sprintf("stream %q, %d records", in.DeliveryStreamName, len(in.Records))
 	case len(body) > MostCall:
 		return nil, 0, fmt.Sprintf("a call of %d bytes", len(body))
 	}
-	for _, record := range in.Records {
-		data, err := base64.StdEncoding.DecodeString(record.Data)
-		if err != nil || len(data) > MostRecord || len(data) == 0 {
+	for _, text := range texts {
+		data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+		n, err := base64.StdEncoding.Decode(data, text)
+		if data = data[:n]; err != nil || len(data) > MostRecord || len(data) == 0 {
 			return nil, 0, fmt.Sprintf("a record of %d bytes: %v", len(data), err)
 		}
 		records = append(records, data)
 	}
 	return records, len(body), ""
+}
+
+// takeOut takes the data out of a request, as a JSON parser is slow with strings of megabytes: base64 has
+// no quotes and no escapes.
+func takeOut(body []byte) (skeleton []byte, texts [][]byte) {
+	field := []byte(`"Data":"`)
+	for {
+		i := bytes.Index(body, field)
+		if i < 0 {
+			return append(skeleton, body...), texts
+		}
+		i += len(field)
+		end := bytes.IndexByte(body[i:], '"')
+		if end < 0 {
+			return append(skeleton, body...), texts
+		}
+		skeleton, texts = append(skeleton, body[:i]...), append(texts, body[i:i+end])
+		body = body[i+end:]
+	}
 }
 
 // Records are those that were taken, if Take is nil.
