@@ -48,12 +48,21 @@ func RunGateway(ctx context.Context, o Options) error {
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
+	defer surviveBrokenPipes()()
 	p, err := newGatewayProcess(life, o, file)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	return p.run(ctx, life, end)
+}
+
+// surviveBrokenPipes lets a write to a log that nobody reads any more fail, in place of ending the process
+// and with it every user's request, as a write to stdout or stderr otherwise does.
+func surviveBrokenPipes() (undo func()) {
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGPIPE)
+	return func() { signal.Stop(ignored) }
 }
 
 // gatewayProcess is a gateway with all that belongs to it.
