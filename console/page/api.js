@@ -40,15 +40,18 @@ export class Refused extends Error {
   }
 }
 
-async function refusal(answer) {
+// refusal reads an answer that is an error. A token that was replaced meanwhile is asked for no more.
+async function refusal(answer, used) {
   let error = null;
   try { error = (await answer.json()).error; } catch { /* not of this API */ }
   const refused = new Refused(answer.status, error);
-  if (answer.status === 401) askToken?.(refused);
+  refused.outdated = used !== token.get();
+  if (answer.status === 401 && !refused.outdated) askToken?.(refused);
   return refused;
 }
 
 async function send(path, options) {
+  const used = token.get();
   let answer;
   try {
     answer = await fetch(path, { ...options, cache: 'no-store', signal: options.signal ?? AbortSignal.timeout(25_000) });
@@ -56,7 +59,7 @@ async function send(path, options) {
     if (options.signal?.aborted) throw cause;
     throw new Refused(0, { message: 'The gateway does not answer.', code: 'unreachable' });
   }
-  if (!answer.ok) throw await refusal(answer);
+  if (!answer.ok) throw await refusal(answer, used);
   return answer;
 }
 
@@ -93,6 +96,7 @@ export async function follow(path, each, state) {
         each(event, data);
       });
     } catch (problem) {
+      if (problem?.status === 401 && problem.outdated) continue;
       if (problem?.status === 401) {
         state('refused');
         await new Promise((go) => { addEventListener('yadokari-token', go, { once: true }); });
@@ -107,10 +111,11 @@ export async function follow(path, each, state) {
 }
 
 async function once(path, line, each) {
+  const used = token.get();
   let watchdog = setTimeout(() => line.abort(), SILENCE);
   try {
     const answer = await fetch(`/api/v1/${path}`, { headers: headers({ Accept: 'text/event-stream' }), signal: line.signal, cache: 'no-store' });
-    if (!answer.ok) throw await refusal(answer);
+    if (!answer.ok) throw await refusal(answer, used);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     for (;;) {

@@ -6,7 +6,7 @@ import { parseShare } from './words.js';
 export function bar() {
   const fill = h('span', { class: 'fill' });
   const marks = h('span', { class: 'marks' });
-  const el = h('span', { class: 'bar', role: 'img' }, fill, marks);
+  const el = h('span', { class: 'bar', role: 'img', 'aria-label': 'Not known yet' }, fill, marks);
   let stages = '';
   return {
     el,

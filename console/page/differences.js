@@ -34,9 +34,9 @@ function example(x, st, open, unfold) {
   const [before, old, now, after] = changed(x.old, x.new);
   const text = (part, tag) => h('pre', { tabindex: '0', 'aria-label': `answer of ${tag === 'del' ? st?.from : st?.to}` }, before, h(tag, {}, part), after);
   return h('details', { class: x.noise ? 'example noise' : 'example', open: open.has(key) || unfold, data: { key } },
-    h('summary', {}, h('b', {}, kinds[x.kind] ?? x.kind), x.path ? [' at ', h('code', {}, clip(x.path, 120))] : null, h('span', { class: 'muted' }, `  ${count(x.count)} ×, last ${moment(x.last)}${x.noise ? ', noise' : ''}`)),
+    h('summary', {}, h('b', {}, kinds[x.kind] ?? x.kind), x.path ? [x.kind === 'text' ? ' after ' : ' at ', h('code', {}, clip(x.path.replace(/\s+/g, ' '), x.kind === 'text' ? 48 : 120))] : null, h('span', { class: 'muted' }, `  ${count(x.count)} ×, last ${moment(x.last)}${x.noise ? ', noise' : ''}`)),
     h('p', { class: 'muted target' }, `${x.method} ${x.target}`),
-    h('div', { class: 'sides' }, h('div', {}, h('h4', {}, st?.from ?? 'old'), text(old, 'del')), h('div', {}, h('h4', {}, st?.to ?? 'new'), text(now, 'ins'))));
+    h('div', { class: 'sides' }, h('div', {}, h('p', { class: 'sidename' }, st?.from ?? 'old'), text(old, 'del')), h('div', {}, h('p', { class: 'sidename' }, st?.to ?? 'new'), text(now, 'ins'))));
 }
 
 const clip = (text, n) => (text.length > n ? `…${text.slice(-n)}` : text);

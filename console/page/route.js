@@ -158,7 +158,7 @@ class Head {
 
   offer(st) {
     const can = possible(st);
-    const stamp = `${can.join()} ${waits(st)}`;
+    const stamp = `${can.join()} ${waits(st)} ${state.about?.role}`;
     if (this.offered === stamp) return;
     this.offered = stamp;
     const focused = document.activeElement?.dataset?.action;

@@ -106,6 +106,7 @@ func TestEveryActionFromThePage(t *testing.T) {
 func TestARefusalIsShown(t *testing.T) {
 	s := newSite(t, usualRoutes)
 	b := asAnn(t, s, 1280, 900)
+	b.setDeaf(true) // to the 409
 	b.do("the route", evaluateOnly(`location.hash = "#/route/issues"`))
 	b.click(`[data-action=start]`)
 	b.wait(`document.querySelector("dialog")`)

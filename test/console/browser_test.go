@@ -239,7 +239,7 @@ func (b *browser) keep(name string, whole bool) {
 
 // evaluateOnly runs code in the page for its effect.
 func evaluateOnly(code string) chromedp.Action[chromedp.Void] {
-	return chromedp.Evaluate[chromedp.Void](code)
+	return chromedp.Evaluate[chromedp.Void]("(() => {" + code + "})()")
 }
 
 // forgive takes back mistakes that the test made on purpose.

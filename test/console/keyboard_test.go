@@ -40,6 +40,7 @@ func TestAWholeShiftByKeyboard(t *testing.T) {
 		s.expect("board", shift.Shifting, stage)
 		b.wait(`document.querySelector(".stages .here")?.textContent.includes("` + stage + `")`)
 	}
+	b.wait(`!document.querySelector("dialog")`)
 	b.press("p")
 	b.wait(`document.querySelector("dialog")`)
 	b.press(enter)
@@ -54,8 +55,8 @@ func TestAWholeShiftByKeyboard(t *testing.T) {
 	}
 
 	// With Tab alone: every stop is visible, and the actions are among them.
-	b.wait(`!document.querySelector("dialog") && document.querySelector("[data-action=start]")`)
-	b.do("from the top", evaluateOnly(`document.activeElement.blur()`))
+	b.visit(s.page() + "?again#/route/board")
+	b.wait(`document.querySelector("[data-action=start]")`)
 	reached := map[string]bool{}
 	for range 25 {
 		b.press(tab)

@@ -53,8 +53,8 @@ func TestTheLineIsLostAndComesBack(t *testing.T) {
 	s.kill(syscall.SIGKILL)
 	b.says("Connection lost since ")
 	b.says("The numbers below are from then")
-	before := b.text(`document.querySelector(".alarm").textContent`)
-	if !b.truth(`document.documentElement.classList.contains("stale") && document.querySelector('[role=alert]')`) {
+	before := b.text(`document.querySelector("#alarms .alarm").textContent`)
+	if !b.truth(`document.documentElement.classList.contains("stale") && document.querySelector('#alarms [role=alert]')`) {
 		t.Error("old numbers look like new ones")
 	}
 	b.do("an action without a gateway", evaluateOnly(`location.hash = "#/route/issues"`))
@@ -62,13 +62,13 @@ func TestTheLineIsLostAndComesBack(t *testing.T) {
 	b.click(`dialog button[type=submit]`)
 	b.says("The gateway does not answer.")
 	b.press("\x1b")
-	if after := b.text(`document.querySelector(".alarm").textContent`); after != before {
+	if after := b.text(`document.querySelector("#alarms .alarm").textContent`); after != before {
 		t.Errorf("the line was lost twice: %q, then %q", before, after)
 	}
 
 	s.start()
 	b.wait(`document.getElementById("live").dataset.line === "live"`)
-	b.wait(`!document.documentElement.classList.contains("stale") && !document.querySelector(".alarm")`)
+	b.wait(`!document.documentElement.classList.contains("stale") && !document.querySelector("#alarms .alarm")`)
 	b.setDeaf(false)
 	s.put("issues", "50%", "")
 	b.wait(`document.querySelector(".pill").textContent.includes("50%")`)
