@@ -224,10 +224,12 @@ func (r *Relay) newItem(id uint64, e *wire.Envelope) *item {
 	return it
 }
 
+// envelopeSize is the memory an envelope takes, rather than its length: a short address takes 16 bytes, and
+// 16 more in the list.
 func envelopeSize(e *wire.Envelope) int64 {
 	n := int64(64 + len(e.From))
 	for _, to := range e.To {
-		n += int64(len(to)) + 2
+		n += int64(len(to)) + 32
 	}
 	return n
 }

@@ -162,7 +162,7 @@ func (q *queue) makeReady(it *item) {
 	q.bySender.push(it)
 	q.byDomain.push(it)
 	q.readies++
-	if q.bySender.size+q.byDomain.size > 4*q.readies+2048 {
+	if q.bySender.size+q.byDomain.size > 3*q.readies+2048 {
 		q.rebuild()
 	}
 	notify(q.signal)
@@ -279,6 +279,7 @@ func (q *queue) finish(it *item, e end) {
 	delete(q.items, it.id)
 	q.oldest.Remove(it.age)
 	it.state = gone
+	it.envelope, it.text, it.settled, it.entry = nil, nil, nil, nil // a rota may know the item for a while yet
 	if it.size > 0 {
 		q.messages--
 		q.bytes -= it.size

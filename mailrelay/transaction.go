@@ -24,7 +24,7 @@ func (x *session) mail(rest string) bool {
 	if err != nil {
 		return x.reply(501, "5.1.7 "+err.Error())
 	}
-	e := &wire.Envelope{From: from}
+	e := &wire.Envelope{From: strings.Clone(from)} // not the whole line, for as long as the mail waits
 	for _, p := range params {
 		if code, text := x.parameter(e, p); code != 0 {
 			return x.reply(code, text)
@@ -90,7 +90,7 @@ func (x *session) rcpt(rest string) bool {
 	if wire.Domain(to) == "postmaster" { // the bare word: ours
 		to += "@" + x.relay.hostname
 	}
-	x.envelope.To = append(x.envelope.To, to)
+	x.envelope.To = append(x.envelope.To, strings.Clone(to))
 	x.idle-- // not a command too many
 	return x.reply(250, "2.1.5 ok")
 }
