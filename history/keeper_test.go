@@ -99,6 +99,20 @@ func TestOnlyStepsThatAreOverAreTold(t *testing.T) {
 	}
 }
 
+func TestAStepThatWasToldDoesNotChange(t *testing.T) {
+	var k Keeper
+	k.Observe(traffic("wiki", start.Add(4*time.Second), shift.Shifting, 0.5, 5, 5, time.Millisecond))
+	k.Series("wiki", time.Minute, time.Time{}, start.Add(5*time.Second))
+	k.Observe(traffic("wiki", start.Add(4900*time.Millisecond), shift.Shifting, 0.5, 3, 3, time.Millisecond)) // late
+	s := k.Series("wiki", time.Minute, time.Time{}, start.Add(7*time.Second))
+	if len(s.Points) != 2 || s.Points[0].Old.Requests != 5 || s.Points[1].Time != start.Unix()+5 || s.Points[1].Old.Requests != 3 {
+		t.Errorf("%+v", s.Points)
+	}
+	if recent := k.Recent(time.Time{}, start.Add(10*time.Second))["wiki"]; len(recent) != 2 || recent[1].Old.Requests != 3 {
+		t.Errorf("%+v", recent)
+	}
+}
+
 func TestAJourneyBeginsInTheMiddleOfAStep(t *testing.T) {
 	var k Keeper
 	k.Observe(traffic("wiki", start.Add(time.Second), shift.Idle, 0, 5, 0, time.Millisecond))

@@ -18,6 +18,7 @@ var (
 type series struct {
 	levels   []*level
 	detailed bool
+	turned   int64     // the second up to which steps are over and may have been told
 	last     time.Time // something ended, or the route was watched
 	watched  time.Time // its new side served or was tried
 	stage    stage
@@ -46,7 +47,8 @@ func (s *series) plain() {
 }
 
 func (s *series) add(o shift.Observation) {
-	now := o.Time.Unix()
+	// What comes late counts in the step under way: one that was told does not change.
+	now := max(o.Time.Unix(), s.turned)
 	s.turn(now)
 	l := s.levels[0]
 	if !l.begun {
@@ -81,6 +83,7 @@ func (g *stage) add(o shift.Observation) {
 
 // turn ends the steps that are over, from the finest level on.
 func (s *series) turn(now int64) {
+	s.turned = max(s.turned, now)
 	for i, l := range s.levels {
 		if !l.begun || now < l.at+l.step {
 			continue

@@ -217,7 +217,8 @@ func (b *browser) image(whole bool) []byte {
 	return picture
 }
 
-// keep writes a picture to docs/images, as small as a PNG of few colours gets.
+// keep writes a picture to the folder in PICTURES, or to one that goes with the test, as small as a PNG of
+// few colours gets.
 func (b *browser) keep(name string, whole bool) {
 	b.t.Helper()
 	picture, err := png.Decode(bytes.NewReader(b.image(whole)))
@@ -228,7 +229,10 @@ func (b *browser) keep(name string, whole bool) {
 	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, fewColours(picture)); err != nil {
 		b.t.Fatal(err)
 	}
-	dir := filepath.Join("..", "..", "docs", "images")
+	dir := os.Getenv("PICTURES")
+	if dir == "" {
+		dir = b.t.TempDir()
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.t.Fatal(err)
 	}
