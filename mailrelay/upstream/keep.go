@@ -42,6 +42,18 @@ func (p *Pool) wakeOne() {
 	}
 }
 
+// forsake takes a waiter who waits no longer from the list. One who was woken at the same moment lets another
+// look instead: or a connection could idle while someone waits for it.
+func (p *Pool) forsake(waiter chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.waiters, waiter); i >= 0 {
+		p.waiters = slices.Delete(p.waiters, i, i+1)
+		return
+	}
+	p.wakeOne()
+}
+
 // wakeAll lets every waiter look again. p.mu is held.
 func (p *Pool) wakeAll() {
 	for _, w := range p.waiters {

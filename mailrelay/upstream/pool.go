@@ -113,6 +113,7 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 			select {
 			case <-waiter:
 			case <-ctx.Done():
+				p.forsake(waiter)
 				return nil, ctx.Err()
 			}
 		}
@@ -128,12 +129,14 @@ func (p *Pool) Await(ctx context.Context) (*Conn, error) {
 			return c, err
 		}
 		timer := time.NewTimer(time.Until(unreachable.Until))
+		change := p.change()
 		select {
 		case <-timer.C:
-		case <-p.change():
+		case <-change:
 		case <-ctx.Done():
 		}
 		timer.Stop()
+		p.forsake(change)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -141,7 +144,7 @@ func (p *Pool) Await(ctx context.Context) (*Conn, error) {
 }
 
 // change is closed when there may be something new; at once if a server may be tried.
-func (p *Pool) change() <-chan struct{} {
+func (p *Pool) change() chan struct{} {
 	waiter := make(chan struct{})
 	if _, down := p.Down(); !down {
 		close(waiter)
