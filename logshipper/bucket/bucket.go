@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -48,6 +49,9 @@ func (c *Config) Validate() error {
 // partSize is how much of an object is held and sent at once; larger objects are sent in parts.
 const partSize = 5 << 20
 
+// callAttempts is how often one call is made, so that a part that fails does not cost the whole object.
+const callAttempts = 3
+
 // Writer writes objects to one bucket.
 type Writer struct {
 	bucket string
@@ -60,7 +64,10 @@ func New(ctx context.Context, c Config, transport http.RoundTripper) (*Writer, e
 	if err != nil {
 		return nil, fmt.Errorf("s3 %s: %w", c.Bucket, err)
 	}
-	client := s3.NewFromConfig(loaded, func(o *s3.Options) { o.UsePathStyle = c.PathStyle })
+	client := s3.NewFromConfig(loaded, func(o *s3.Options) {
+		o.UsePathStyle = c.PathStyle
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = callAttempts })
+	})
 	up := transfermanager.New(client, func(o *transfermanager.Options) {
 		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = partSize, partSize, 2
 		o.FailTimeout = c.Timeout

@@ -1,0 +1,233 @@
+// Package logs proves the log shipper against real programs: Debian's logrotate, and an S3 server.
+package logs
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"yadokari/logshipper"
+	"yadokari/logshipper/firehose/firehosetest"
+)
+
+const (
+	kills       = 100 // of each of two modes
+	rotateEvery = 4   // kills
+)
+
+// TestLogrotate writes without a pause while logrotate rotates and the shipper is killed at random moments.
+func TestLogrotate(t *testing.T) {
+	for _, mode := range []string{"create", "copytruncate"} {
+		t.Run(mode, func(t *testing.T) { rotate(t, mode) })
+	}
+}
+
+func rotate(t *testing.T, mode string) {
+	dir := t.TempDir()
+	logs := filepath.Join(dir, "log")
+	must(t, os.Mkdir(logs, 0o755))
+	conf := filepath.Join(dir, "logrotate.conf")
+	must(t, os.WriteFile(conf, []byte(fmt.Sprintf("%s/audit.log {\n%s\nrotate 1000\nnocompress\nmissingok\nsu root root\n}\n", logs, mode)), 0o644))
+	double := &firehosetest.Server{}
+	server := httptest.NewServer(double)
+	defer server.Close()
+	c := config(dir, server.URL)
+	w := &writer{t: t, path: filepath.Join(logs, "audit.log")}
+	w.line()
+	flush(t, c) // from now on there is a checkpoint
+	stop := w.start()
+	short := &shortLived{t: t, dir: logs}
+	for n := range kills {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "LOGS_CHILD="+dir, "LOGS_ENDPOINT="+server.URL)
+		child.Stderr = os.Stderr
+		must(t, child.Start())
+		short.create(n)
+		time.Sleep(time.Duration(30+rand.N(300)) * time.Millisecond) // the moment is what is tested, not waited for
+		if n%rotateEvery == 0 {
+			out, err := exec.Command("/usr/sbin/logrotate", "-f", "-s", filepath.Join(dir, "rotated"), conf).CombinedOutput()
+			if err != nil {
+				t.Fatalf("logrotate: %v: %s", err, out)
+			}
+			w.reopen.Store(true)
+			time.Sleep(time.Duration(rand.N(50)) * time.Millisecond)
+		}
+		must(t, child.Process.Kill())
+		_ = child.Wait() // it was killed
+		short.removeShipped(c)
+	}
+	stop()
+	r := flush(t, c)
+	want := w.kept(mode, logs)
+	for _, line := range short.lines {
+		want[line] = true
+	}
+	var archived [][]byte
+	paths, _ := filepath.Glob(filepath.Join(dir, "archive", "cluster1", "vm1", "*"))
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		must(t, err)
+		archived = append(archived, data)
+	}
+	t.Logf("%s: %d lines written, %d kept by logrotate; unreadable: %d bytes; result %+v", mode, len(w.lines), len(want)-len(short.lines), r.Counts.Unreadable, r.Counts)
+	if twice := compare(t, "dir", archived, want); twice > 0 {
+		t.Errorf("dir: %d lines twice", twice)
+	}
+	compare(t, "firehose", double.Records(), want)
+}
+
+// compare looks for every line, and counts those that are there twice: with the same id, so that it can be
+// told.
+func compare(t *testing.T, name string, data [][]byte, want map[string]bool) (twice int) {
+	t.Helper()
+	byID, got := map[string]string{}, map[string]int{}
+	for _, one := range data {
+		lines := bufio.NewScanner(bytes.NewReader(one))
+		for lines.Scan() {
+			var e struct{ ID, Line string }
+			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+				t.Fatalf("%s: %v in %q", name, err, lines.Bytes())
+			}
+			if before, ok := byID[e.ID]; ok {
+				twice++
+				if before != e.Line {
+					t.Errorf("%s: id %s is %q and %q", name, e.ID, before, e.Line)
+				}
+				continue
+			}
+			byID[e.ID] = e.Line
+			got[e.Line]++
+		}
+	}
+	missing, same := 0, 0
+	for line := range want {
+		if got[line] == 0 {
+			if missing++; missing < 4 {
+				t.Errorf("%s: %q is missing", name, line)
+			}
+		}
+	}
+	for _, n := range got {
+		if n > 1 {
+			same++
+		}
+	}
+	if missing > 0 || same > 0 {
+		t.Errorf("%s: %d lines missing of %d, %d twice with different ids", name, missing, len(want), same)
+	}
+	t.Logf("%s: %d lines, %d twice with the same id", name, len(got), twice)
+	return twice
+}
+
+// writer appends numbered lines, and reopens the file when told to, as an app does after a rotation.
+type writer struct {
+	t      *testing.T
+	path   string
+	file   *os.File
+	lines  []string
+	reopen atomic.Bool
+}
+
+func (w *writer) line() {
+	if w.file == nil || w.reopen.Swap(false) {
+		if w.file != nil {
+			_ = w.file.Close() // it was written without a buffer
+		}
+		file, err := os.OpenFile(w.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			w.t.Error(err)
+			return
+		}
+		w.file = file
+	}
+	line := fmt.Sprintf("line %d %s", len(w.lines), strings.Repeat("x", rand.N(200)))
+	if _, err := w.file.WriteString(line + "\n"); err != nil {
+		w.t.Error(err)
+		return
+	}
+	w.lines = append(w.lines, line)
+}
+
+func (w *writer) start() (stop func()) {
+	var over atomic.Bool
+	var done sync.WaitGroup
+	done.Go(func() {
+		for !over.Load() {
+			w.line()
+			time.Sleep(200 * time.Microsecond) // load, not haste
+		}
+	})
+	return func() {
+		over.Store(true)
+		done.Wait()
+	}
+}
+
+// kept is what was written and is in the files that logrotate has left: with copytruncate, what is written
+// between its copy and its truncation is in none of them.
+func (w *writer) kept(mode, logs string) map[string]bool {
+	kept := map[string]bool{}
+	paths, _ := filepath.Glob(filepath.Join(logs, "audit.log*"))
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		must(w.t, err)
+		for line := range strings.Lines(string(data)) {
+			kept[strings.TrimSuffix(line, "\n")] = true
+		}
+	}
+	if mode == "create" && len(kept) != len(w.lines) {
+		w.t.Errorf("the test lost lines: %d of %d", len(kept), len(w.lines))
+	}
+	return kept
+}
+
+// shortLived are files that go as soon as they are shipped, so that inodes are used again.
+type shortLived struct {
+	t     *testing.T
+	dir   string
+	lines []string
+}
+
+func (s *shortLived) create(n int) {
+	var text strings.Builder
+	for i := range 5 {
+		line := fmt.Sprintf("short %d line %d", n, i)
+		s.lines = append(s.lines, line)
+		text.WriteString(line + "\n")
+	}
+	must(s.t, os.WriteFile(filepath.Join(s.dir, fmt.Sprintf("audit-short-%d.log", n)), []byte(text.String()), 0o644))
+}
+
+func (s *shortLived) removeShipped(c logshipper.Config) {
+	status, err := logshipper.ReadStatus([]logshipper.Config{c})
+	must(s.t, err)
+	backlog := map[string]int64{}
+	for _, f := range status {
+		backlog[f.Path] += f.Backlog
+	}
+	for path, n := range backlog {
+		if n == 0 && strings.Contains(path, "audit-short-") {
+			if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+				s.t.Error(err)
+			}
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
