@@ -141,16 +141,11 @@ func (p *gatewayProcess) about() api.About {
 func (p *gatewayProcess) run(ctx, life context.Context, end context.CancelFunc) error {
 	hurry, cancel := context.WithCancel(life)
 	defer cancel()
-	failed := make(chan error, 3)
+	failed := make(chan error, 1)
 	loop, stopLoop := context.WithCancel(life)
 	defer stopLoop()
-	looped := make(chan struct{})
-	go func() {
-		defer close(looped)
-		if err := p.controller.Run(loop); err != nil {
-			failed <- fmt.Errorf("control loop: %w", err)
-		}
-	}()
+	looped := make(chan error, 1)
+	go func() { looped <- p.controller.Run(loop) }() // ends with its context only
 	administered := make(chan struct{})
 	go func() {
 		defer close(administered)
@@ -166,13 +161,18 @@ func (p *gatewayProcess) run(ctx, life context.Context, end context.CancelFunc) 
 
 	err := p.attend(ctx, failed, served, cancel)
 	stopServing()
-	if err == nil {
-		err = <-served
-	}
+	err = errors.Join(err, <-served) // whatever has failed, users' requests come to their end
 	stopLoop()
-	<-looped
+	if unsaved := <-looped; unsaved != nil {
+		err = errors.Join(err, fmt.Errorf("control loop: %w", unsaved))
+	}
 	end()
 	<-administered
+	select {
+	case cut := <-failed:
+		p.options.Logger.Warn("the admin port did not end in order", "error", cut)
+	default:
+	}
 	return err
 }
 
