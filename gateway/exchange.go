@@ -262,6 +262,12 @@ func (x *exchange) count() {
 	if x.first.backend == "" || x.forced || x.void {
 		return
 	}
+	if x.placed != x.route.placement.Load() {
+		// Its users have been moved meanwhile: what began in another stage says nothing of this one, and
+		// a request that hung before a rollback must not undo the next start.
+		x.route.late.Add(1)
+		return
+	}
 	failed := x.first.failed()
 	x.route.sides[x.side].add(failed, x.first.took)
 	if x.side == newSide && x.first.outcome != upstream.Canceled {

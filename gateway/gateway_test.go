@@ -511,7 +511,7 @@ func TestFlipsUnderLoad(t *testing.T) {
 	cancel()
 	load.Wait()
 	w := r.window()
-	if sum := w.Old.Requests + w.New.Requests; int64(sum) < count.Load() {
+	if sum := w.Old.Requests + w.New.Requests + r.table.Load().byName["all"].late.Load(); int64(sum) < count.Load() {
 		t.Errorf("counted %d of %d requests", sum, count.Load())
 	}
 	if w.Old.Failures+w.New.Failures != 0 {
@@ -648,5 +648,29 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	}
 	if err := <-stopped; err != nil {
 		t.Errorf("stop: %v", err)
+	}
+}
+
+// A request that hung since before a rollback must not count when the route has been started anew.
+func TestRequestOfAnEarlierStageDoesNotCount(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Fallback.Timeout = 10 * time.Second })
+	r.share(1)
+	entered, release := make(chan struct{}), make(chan struct{})
+	r.new.does(func(w http.ResponseWriter, _ *http.Request) {
+		close(entered)
+		<-release
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	done := make(chan answer, 1)
+	go func() { done <- r.do("GET", "/", "") }()
+	<-entered
+	r.share(0)
+	r.share(0.5)
+	close(release)
+	if a := <-done; a.body != "vm" {
+		t.Fatalf("got %d %q %v", a.status, a.body, a.err)
+	}
+	if w := r.window(); w.New.Requests != 0 || w.Streak != 0 {
+		t.Fatalf("counted %+v", w)
 	}
 }

@@ -28,6 +28,7 @@ func newDescriptions() descriptions {
 		requests:        describe("requests_total", "First attempts, by route and side.", "route", "side"),
 		failures:        describe("failures_total", "First attempts that failed, whether or not the old side then answered.", "route", "side"),
 		durations:       describe("request_duration_seconds", "How long first attempts took, to the last byte; without those that failed. Bounds are kept to within 2.3 %.", "route", "side"),
+		late:            describe("late_requests_total", "Requests that ended after their route had moved; left out of the counts and the verdict.", "route"),
 		fallbacks:       describe("fallbacks_total", "Requests that the old side answered after the new side failed.", "route"),
 		share:           describe("share_ratio", "Part of the route's users on the new side.", "route"),
 		streak:          describe("streak_requests", "First attempts on the new side that have failed one after the other up to now.", "route"),
@@ -99,6 +100,7 @@ func collectRoute(d descriptions, r *route, out chan<- prometheus.Metric,
 	if r.new == nil {
 		return
 	}
+	counter(d.late, r.late.Load(), r.name)
 	counter(d.fallbacks, r.fallbacks.Load(), r.name)
 	gauge(d.share, float64(r.placement.Load().Share), r.name)
 	gauge(d.streak, float64(r.streak.current.Load()), r.name)

@@ -47,6 +47,9 @@ func (r *Response) Close() {
 	if r.conn == nil {
 		return
 	}
+	if !r.ended && r.ContentLength >= 0 && r.ContentLength <= int64(r.Buffered()) {
+		_, _ = io.Copy(io.Discard, r) // all of it is here: a storm of small errors need not cost connections
+	}
 	reusable := r.ended || r.Body == http.NoBody
 	if r.sender != nil {
 		if r.Sending() {
