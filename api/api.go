@@ -26,6 +26,7 @@ type Controller interface {
 	Set(ctx context.Context, route string, share setting.Share, by shift.Actor, why string) (shift.Status, error)
 	History(shift.Filter) ([]shift.Entry, error)
 	Subscribe() *shift.Subscription
+	SubscribeBrief() *shift.Subscription
 	Health() error
 }
 

@@ -19,7 +19,11 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 		admin.WriteError(w, err)
 		return
 	}
-	changes := a.Controller.Subscribe()
+	subscribe := a.Controller.Subscribe
+	if options.brief {
+		subscribe = a.Controller.SubscribeBrief
+	}
+	changes := subscribe()
 	defer changes.Close()
 	stream, err := admin.Stream(w, r)
 	if err != nil {

@@ -19,6 +19,7 @@ type Event struct {
 // Subscription is a stream of changes. Close it when it is no longer read.
 type Subscription struct {
 	hub    *hub
+	brief  bool
 	events chan Event
 	lagged bool // guarded by hub.mu
 }
@@ -45,8 +46,14 @@ type hub struct {
 
 // Subscribe begins a stream of changes. A subscriber that is more than 256 events behind loses events
 // and is told so.
-func (c *Controller) Subscribe() *Subscription {
-	s := &Subscription{hub: &c.hub, events: make(chan Event, subscriptionBuffer)}
+func (c *Controller) Subscribe() *Subscription { return c.subscribe(false) }
+
+// SubscribeBrief is Subscribe for who shows many routes and no evidence: a Status may lack it, which
+// spares the control loop most of the work.
+func (c *Controller) SubscribeBrief() *Subscription { return c.subscribe(true) }
+
+func (c *Controller) subscribe(brief bool) *Subscription {
+	s := &Subscription{hub: &c.hub, brief: brief, events: make(chan Event, subscriptionBuffer)}
 	c.hub.mu.Lock()
 	defer c.hub.mu.Unlock()
 	if c.hub.subscribers == nil {
@@ -56,10 +63,14 @@ func (c *Controller) Subscribe() *Subscription {
 	return s
 }
 
-func (h *hub) idle() bool {
+// wants says whether there is a subscriber, and one that wants evidence.
+func (h *hub) wants() (status, evidence bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.subscribers) == 0
+	for s := range h.subscribers {
+		evidence = evidence || !s.brief
+	}
+	return len(h.subscribers) > 0, evidence
 }
 
 // send never blocks: this is the only sender, so a place that is free stays free. The last place of a
@@ -84,7 +95,13 @@ func (h *hub) send(status Status) {
 func (c *Controller) publish(r *route) {
 	now := time.Now()
 	r.published, r.news = now, false
-	if !c.hub.idle() {
-		c.hub.send(c.describe(r, now))
+	wanted, evidence := c.hub.wants()
+	if !wanted {
+		return
 	}
+	status := c.describe(r, now)
+	if evidence {
+		status.Evidence = r.evidence()
+	}
+	c.hub.send(status)
 }

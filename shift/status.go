@@ -71,17 +71,30 @@ func (c *Controller) History(f Filter) ([]Entry, error) { return c.ledger.Read(f
 func (c *Controller) status(r *route) Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return c.describe(r, time.Now())
+	s := c.describe(r, time.Now())
+	s.Evidence = r.evidence()
+	return s
 }
 
-// describe makes a route's status. The caller holds r.mu.
+// evidence is the verdict's, or that of the last change when nothing is judged. The caller holds r.mu.
+func (r *route) evidence() json.RawMessage {
+	if r.record.State != RolledBack {
+		if text := r.found.json(); text != nil {
+			return text
+		}
+	}
+	return r.record.Evidence
+}
+
+// describe makes a route's status without its evidence, which takes longer to write than all the rest.
+// The caller holds r.mu.
 func (c *Controller) describe(r *route, now time.Time) Status {
 	s := Status{
 		Route: r.name, From: r.config.From, To: r.config.To,
 		State: r.record.State, Stage: r.record.Stage.Name, Share: r.record.Stage.Share,
 		Verdict: r.found.verdict, Reason: r.found.reason, Numbers: r.numbers(now), Rates: r.pace.rates(now),
 		Since: r.record.Since, Hold: r.holdLeft(now).Seconds(), Stages: []string{},
-		By: r.record.By, Why: r.record.Why, Evidence: r.found.json(),
+		By: r.record.By, Why: r.record.Why,
 	}
 	if r.config.Config != nil {
 		s.Promote = r.config.Config.Promote
@@ -90,13 +103,10 @@ func (c *Controller) describe(r *route, now time.Time) Status {
 		s.Stages = append(s.Stages, stage.Name)
 	}
 	if r.record.State == RolledBack {
-		s.Verdict, s.Reason, s.Evidence = r.record.Verdict, r.record.Why, r.record.Evidence
+		s.Verdict, s.Reason = r.record.Verdict, r.record.Why
 	}
 	if s.Reason == "" {
 		s.Reason = r.record.Why
-	}
-	if s.Evidence == nil {
-		s.Evidence = r.record.Evidence
 	}
 	s.Problem = c.problemOf(r)
 	s.Next = c.next(r, now)

@@ -142,7 +142,11 @@ func (b *browser) wait(expression string) {
 	defer cancel()
 	wait := chromedp.Poll[chromedp.Void](`(() => { try { return Boolean(`+expression+`); } catch { return false; } })()`,
 		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0))
-	if err := chromedp.Do(ctx, wait); err != nil {
+	err := chromedp.Do(ctx, wait)
+	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "context") { // the page is being replaced by the next
+		err = chromedp.Do(ctx, wait)
+	}
+	if err != nil {
 		_ = os.WriteFile(filepath.Join(os.TempDir(), "yadokari-console-failure.png"), b.image(false), 0o600)
 		b.t.Fatalf("waited in vain for %s: %v\nthe page says: %s", expression, err, b.text("document.body.innerText.slice(0, 3000)"))
 	}
