@@ -16,11 +16,11 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // descriptions are the gateway's metrics; sides are old and new.
 type descriptions struct {
-	requests, failures, durations, fallbacks, share, streak      *prometheus.Desc
-	inFlight, inFlightMost, connections, connectionsMost         *prometheus.Desc
-	refused, rejected, tunnels, logDropped                       *prometheus.Desc
-	serverInFlight, serverUp                                     *prometheus.Desc
-	mirrorCompared, mirrorDifferent, mirrorSkipped, mirrorFailed *prometheus.Desc
+	requests, failures, late, durations, fallbacks, share, streak *prometheus.Desc
+	inFlight, inFlightMost, connections, connectionsMost          *prometheus.Desc
+	refused, rejected, tunnels, logDropped                        *prometheus.Desc
+	serverInFlight, serverUp                                      *prometheus.Desc
+	mirrorCompared, mirrorDifferent, mirrorSkipped, mirrorFailed  *prometheus.Desc
 }
 
 func newDescriptions() descriptions {
