@@ -47,7 +47,7 @@ func (b *batch) grow(size int, m *memory) bool {
 	if large == nil {
 		return false
 	}
-	copy(large, b.buffer[:b.n])
+	copy(large, b.buffer) // behind n, too: an entry may be there that is not added yet
 	b.buffer = large
 	return true
 }

@@ -191,6 +191,30 @@ func TestJSON(t *testing.T) {
 	})
 }
 
+// TestJSONOfManyLines makes batches grow while entries are written into them.
+func TestJSONOfManyLines(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Format = FormatJSON })
+	synctest.Test(t, func(t *testing.T) {
+		s.start()
+		text, want := block("line", 50_000)
+		s.write("a.log", text)
+		s.flush()
+		lines, _ := s.archived()
+		var got []string
+		for _, line := range lines {
+			var e struct{ Line string }
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatalf("%v in %.200q", err, line)
+			}
+			got = append(got, e.Line)
+		}
+		sort.Strings(got)
+		if strings.Join(got, "|") != strings.Join(want, "|") {
+			t.Errorf("%d lines arrived, want %d", len(got), len(want))
+		}
+	})
+}
+
 func TestEntriesThatSpanLines(t *testing.T) {
 	s := newStage(t, func(c *Config) { c.Format, c.Start, c.Line = FormatJSON, `^\d`, 256 })
 	synctest.Test(t, func(t *testing.T) {

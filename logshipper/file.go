@@ -138,6 +138,7 @@ func (f *file) learn(taken []byte) error {
 	if f.read.offset == f.base { // what was seen when the file was found may have been replaced since
 		f.headLen = min(int64(len(taken)), headSize)
 		f.head = xxhash.Sum64(taken[:f.headLen])
+		f.saved = false // the id must not be found again without the bytes that it stands for
 		return nil
 	}
 	if f.headLen >= headSize {
@@ -165,6 +166,16 @@ func (f *file) holds(handle *os.File, m mark) bool {
 	length := min(tailSize, m.offset-f.base)
 	hash, err := hashOf(handle, m.offset-f.base-length, length)
 	return err == nil && (hash == m.tail || length == 0)
+}
+
+// outran tells that more of the file was read than handle holds, a copy that was made of it: what was written
+// after the copy was read before the file was truncated.
+func (f *file) outran(handle *os.File, size int64) bool {
+	if f.headLen < headSize || size < headSize || size+f.base >= f.read.offset {
+		return false
+	}
+	hash, err := hashOf(handle, 0, f.headLen)
+	return err == nil && hash == f.head
 }
 
 // rewind goes back to what is acknowledged.

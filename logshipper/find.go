@@ -116,12 +116,28 @@ func (s *files) isCopy(handle *os.File, node inode, path string, size int64) boo
 		return false
 	}
 	for _, f := range s.list {
-		if f.handle != nil && f.base == 0 && f.size >= size && isRotatedName(f.path, path) && sameContent(f.handle, handle, size) {
+		if f.handle != nil && f.base == 0 && isRotatedName(f.path, path) && isCopyOf(f, handle, size) {
 			s.copies[node] = size
 			return true
 		}
 	}
 	return false
+}
+
+// isCopyOf tells whether handle holds what was read of f, which may be truncated by now, or all that it
+// has is in f.
+func isCopyOf(f *file, handle *os.File, size int64) bool {
+	if f.read.offset >= headSize && f.holds(handle, f.read) {
+		return true
+	}
+	info, err := f.handle.Stat() // it may have grown since it was seen last
+	if err != nil {
+		return false
+	}
+	if info.Size() < f.read.offset { // truncated
+		return f.outran(handle, size)
+	}
+	return info.Size() >= size && sameContent(f.handle, handle, size)
 }
 
 func sameContent(a, b *os.File, size int64) bool {
@@ -177,9 +193,14 @@ func (s *files) findCopy(f *file) (*os.File, string) {
 		if err != nil {
 			continue
 		}
-		if info, err := handle.Stat(); err == nil && s.inodes[inodeOf(info)] == nil && f.holds(handle, f.read) {
-			delete(s.copies, inodeOf(info))
-			return handle, path
+		if info, err := handle.Stat(); err == nil && s.inodes[inodeOf(info)] == nil {
+			if f.holds(handle, f.read) {
+				delete(s.copies, inodeOf(info))
+				return handle, path
+			}
+			if f.outran(handle, info.Size()) {
+				s.copies[inodeOf(info)] = info.Size()
+			}
 		}
 		_ = handle.Close() // it was only read
 	}
@@ -257,19 +278,19 @@ func (s *files) whereIs(f *file, places map[string]map[inode]string) string {
 // missed are files that were written and rotated away while nobody looked: names that rotation gives to a
 // file that the pattern matches, changed after that time.
 func (s *files) missed(since time.Time) (all []string) {
-	live, dirs := map[string]bool{}, map[string]string{}
+	live, dirs, seen := map[string]bool{}, map[string]string{}, map[string]bool{}
 	paths, _ := filepath.Glob(s.config.Path) // the pattern is valid
-	for _, f := range s.list {
-		paths = append(paths, f.name)
-	}
 	for _, path := range paths {
-		live[path] = true
+		live[path], seen[path] = true, true
 		dirs[filepath.Dir(path)] = path
 	}
-	seen := map[string]bool{}
+	for _, f := range s.list { // one that is not there at this moment; others may have its name by now
+		live[f.name] = true
+		dirs[filepath.Dir(f.name)] = f.name
+	}
 	for _, path := range dirs {
 		for _, near := range s.neighbours(path) {
-			if seen[near] || live[near] || !isRotatedOf(near, live) && !s.matchesRotated(near) {
+			if seen[near] || !isRotatedOf(near, live) && !s.matchesRotated(near) {
 				continue
 			}
 			seen[near] = true

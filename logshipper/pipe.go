@@ -17,7 +17,8 @@ import (
 const (
 	scanEvery = time.Second            // between two looks for new files
 	pollEvery = 250 * time.Millisecond // between two looks at the size of known files
-	saveEvery = 250 * time.Millisecond // between two checkpoints, unless a new file demands one
+	saveEvery = 10 * time.Millisecond  // between two checkpoints, unless a new file demands one; and
+	savePause = 4                      // times as long as one took, so that a slow disk is left alone
 	closeIdle = 5 * time.Minute        // files that are delivered and quiet are closed
 	trimAfter = 10 * time.Second       // memory that nobody used is given up
 )

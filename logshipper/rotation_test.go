@@ -238,6 +238,28 @@ func TestRotations(t *testing.T) {
 			s.must(os.Truncate(s.path("a.log"), 0))
 			s.write("a.log", three[:len(threeLines[0])+1])
 		}, want: all(oneLines, twoLines, threeLines[:1])},
+		"copytruncate, read beyond the copy": {do: func(s *stage) {
+			s.write("a.log", one)
+			s.wait()
+			copyFile(s.t, s.path("a.log"), s.path("a.log.1"))
+			s.write("a.log", two)
+			s.wait()
+			s.must(os.Truncate(s.path("a.log"), 0))
+			s.write("new.log", "new\n") // that a file is new makes it look for others
+			s.wait()
+			s.crash()
+			s.start()
+		}, want: all(oneLines, twoLines, []string{"new"})},
+		"copytruncate, read beyond the copy, then stopped": {do: func(s *stage) {
+			s.write("a.log", one+two)
+			s.wait()
+			s.crash()
+			s.must(os.WriteFile(s.path("a.log.1"), []byte(one), 0o644))
+			s.must(os.Chtimes(s.path("a.log.1"), time.Now(), time.Now()))
+			s.must(os.Truncate(s.path("a.log"), 0))
+			s.write("a.log", three)
+			s.start()
+		}, want: all(oneLines, twoLines, threeLines)},
 		"copytruncate, and grown beyond": {do: func(s *stage) {
 			s.write("a.log", one)
 			s.look()

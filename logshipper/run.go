@@ -135,7 +135,7 @@ func (p *pipe) sent() {
 
 // save writes the checkpoint.
 func (p *pipe) save(now time.Time) bool {
-	p.nextSave = now.Add(saveEvery)
+	start := time.Now()
 	c := checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now, Looked: p.lastScan}
 	var written []*file
 	for _, f := range p.files.list {
@@ -150,6 +150,7 @@ func (p *pipe) save(now time.Time) bool {
 		p.nextSave = now.Add(time.Second)
 		return false
 	}
+	p.nextSave = time.Now().Add(max(saveEvery, savePause*time.Since(start)))
 	for _, f := range written {
 		f.saved = true
 	}
