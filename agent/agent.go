@@ -234,6 +234,15 @@ func (p *process) names() []string {
 	return names
 }
 
+// told is why ctx has ended: the same word as for a signal that came to us first, where it ended by one.
+func told(ctx context.Context) string {
+	cause := context.Cause(ctx)
+	if name, is := strings.CutSuffix(cause.Error(), " signal received"); is { // see signal.NotifyContext
+		return name
+	}
+	return "told to stop"
+}
+
 // attend waits for the reason to stop, and hands signals on to the app meanwhile. A fault is what should
 // not have been the reason.
 func (p *process) attend(ctx context.Context, signals *signals) (reason, fault string) {
@@ -241,7 +250,7 @@ func (p *process) attend(ctx context.Context, signals *signals) (reason, fault s
 	case name := <-signals.stop:
 		return name, ""
 	case <-ctx.Done():
-		return "told to stop", ""
+		return told(ctx), ""
 	case <-p.gone:
 		if p.startErr != nil {
 			return "the app could not be started", p.startErr.Error()

@@ -219,7 +219,7 @@ func TestMailOfAStoppingAppArrives(t *testing.T) {
 	if r.Exit != 7 || a.In["accepted"] != 21 || a.Out["delivered"] != 21 || len(s.sink.Mails()) != 21 || !r.Complete {
 		t.Errorf("%+v, %d at the sink", r, len(s.sink.Mails()))
 	}
-	if r.App.Words != "exited with 7" || r.Reason != "terminated" && r.Reason != "told to stop" || len(r.Phases) != 3 {
+	if r.App.Words != "exited with 7" || r.Reason != "terminated" || len(r.Phases) != 3 {
 		t.Errorf("%+v", r)
 	}
 }
