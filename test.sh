@@ -25,7 +25,7 @@ usage() {
 		  vet       go vet finds nothing, in any module
 		  lint      golangci-lint (.golangci.yml) finds nothing, in any module
 		  unit      every test of the main module, with the race detector
-		  fuzz      every fuzz target, for FUZZTIME (${fuzztime})
+		  fuzz      every fuzz target, for FUZZTIME (${fuzztime}: so many inputs, or a duration)
 	END
 	local stage
 	for stage in $(stages); do
@@ -40,11 +40,11 @@ usage() {
 
 		  vuln      govulncheck finds no known vulnerability that the code reaches
 
-		Environment: FUZZTIME (duration), TESTFLAGS (added to every go test, for example "-run Shift -v").
+		Environment: FUZZTIME (1000x or a duration), TESTFLAGS (added to every go test, for example "-run Shift -v").
 	END
 }
 
-fuzztime=${FUZZTIME:-3s}
+fuzztime=${FUZZTIME:-1000x}
 # Words are split on purpose: flags have no spaces here.
 read -r -a testflags <<<"${TESTFLAGS:-}"
 
