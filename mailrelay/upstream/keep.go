@@ -42,15 +42,25 @@ func (p *Pool) wakeOne() {
 	}
 }
 
-// forsake takes a waiter who waits no longer from the list. One who was woken at the same moment lets another
-// look instead: or a connection could idle while someone waits for it.
-func (p *Pool) forsake(waiter chan struct{}) {
+// unlist takes a waiter from the list; it is false if the waiter has been woken.
+func (p *Pool) unlist(waiter chan struct{}) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if i := slices.Index(p.waiters, waiter); i >= 0 {
+	i := slices.Index(p.waiters, waiter)
+	if i >= 0 {
 		p.waiters = slices.Delete(p.waiters, i, i+1)
+	}
+	return i >= 0
+}
+
+// forsake is for a waiter who waits no longer and does not look again. One who was woken at the same moment
+// lets another look: or a connection could idle while someone waits for it.
+func (p *Pool) forsake(waiter chan struct{}) {
+	if p.unlist(waiter) {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.wakeOne()
 }
 

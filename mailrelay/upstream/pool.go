@@ -136,10 +136,11 @@ func (p *Pool) Await(ctx context.Context) (*Conn, error) {
 		case <-ctx.Done():
 		}
 		timer.Stop()
-		p.forsake(change)
 		if ctx.Err() != nil {
+			p.forsake(change)
 			return nil, ctx.Err()
 		}
+		p.unlist(change) // we look ourselves
 	}
 }
 
