@@ -136,7 +136,7 @@ func (s *server) refuse() {
 }
 
 // finish closes the listeners and waits until no mail is arriving any more, or until cut is closed; then
-// what is open is closed.
+// what is open is closed, and deliveries that clients wait for are given up: their mails go to the queue.
 func (s *server) finish(cut <-chan struct{}) error {
 	ended := make(chan struct{})
 	err := s.close()
@@ -149,6 +149,7 @@ func (s *server) finish(cut <-chan struct{}) error {
 		return err
 	case <-cut:
 	}
+	s.relay.giveUp()
 	s.mu.Lock()
 	for x := range s.sessions {
 		_ = x.conn.Close() // it may have ended by itself

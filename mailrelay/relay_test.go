@@ -89,9 +89,20 @@ func connect(t *testing.T, r *Relay) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	c := &client{t, conn, bufio.NewReader(conn)}
+	c := newClient(t, conn)
 	c.expect("220 ")
 	return c
+}
+
+func newClient(t *testing.T, conn net.Conn) *client { return &client{t, conn, bufio.NewReader(conn)} }
+
+// begin comes as far as the text of a mail.
+func (c *client) begin() {
+	c.t.Helper()
+	for _, line := range []string{"HELO x", "MAIL FROM:<a@b.test>", "RCPT TO:<x@y.test>"} {
+		c.say(line, "250")
+	}
+	c.say("DATA", "354")
 }
 
 // read reads one reply.

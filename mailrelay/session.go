@@ -2,6 +2,7 @@ package mailrelay
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,7 @@ func (x *session) run() {
 
 // readCommand reads a command line without its CRLF. It answers for itself if there is none.
 func (x *session) readCommand() (string, bool) {
-	if x.r.Buffered() == 0 && x.flush() != nil {
+	if x.mustWait() && x.flush() != nil {
 		return "", false
 	}
 	x.patience(false, x.relay.config.Limits.Idle)
@@ -99,6 +100,12 @@ func (x *session) readCommand() (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// mustWait tells whether the next line has not arrived whole.
+func (x *session) mustWait() bool {
+	ready, _ := x.r.Peek(x.r.Buffered()) // no error: it is there
+	return bytes.IndexByte(ready, '\n') < 0
 }
 
 func (x *session) flush() error {

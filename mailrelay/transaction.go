@@ -101,6 +101,10 @@ var errNoRoom = errors.New("there was no memory for the mail")
 // freeText is the length up to which a mail's text needs no leave to use memory.
 const freeText = 64 << 10
 
+// leeway is how large a mail may be whose size was declared. That is an estimate (RFC 1870 section 5): some
+// clients do not count the CRs, or the dots added for the wire.
+func leeway(declared int64) int64 { return declared + declared/4 + freeText }
+
 // arriving takes a text into memory.
 type arriving struct {
 	x    *session
@@ -114,7 +118,7 @@ func (a *arriving) Take(piece []byte) error {
 	if a.most == 0 && len(x.text)+len(piece) > freeText {
 		a.most = int64(x.relay.config.Limits.Message)
 		if x.declared > 0 {
-			a.most = min(a.most, x.declared+freeText)
+			a.most = min(a.most, leeway(x.declared)+freeText)
 		}
 		if x.relay.memory.Acquire(a.ctx, a.most) != nil {
 			a.most = 0
@@ -125,7 +129,7 @@ func (a *arriving) Take(piece []byte) error {
 		}
 	}
 	x.text = append(x.text, piece...)
-	if x.r.Buffered() == 0 {
+	if x.mustWait() {
 		x.patience(true, x.relay.config.Limits.Idle)
 		return a.ctx.Err()
 	}
@@ -155,7 +159,7 @@ func (x *session) data(rest string) bool {
 	a := &arriving{x: x, ctx: ctx}
 	most := int64(x.relay.config.Limits.Message)
 	if x.declared > 0 {
-		most = min(most, x.declared+freeText/2)
+		most = min(most, leeway(x.declared))
 	}
 	err := wire.ReadText(x.r, most, a)
 	ok := x.taken(id, e, start, err)
@@ -230,9 +234,20 @@ func (x *session) received(b []byte, id uint64, e *wire.Envelope) []byte {
 	if tcp, ok := x.conn.RemoteAddr().(*net.TCPAddr); ok {
 		peer = "[" + tcp.IP.String() + "]"
 	}
-	b = fmt.Appendf(b, "Received: from %s (%s)\r\n\tby %s with %s id %016x;\r\n\t", x.helo, peer, x.relay.hostname, protocol, id)
+	b = fmt.Appendf(b, "Received: from %s (%s)\r\n\tby %s with %s id %016x;\r\n\t", cleanName(x.helo), peer, x.relay.hostname, protocol, id)
 	b = time.Now().AppendFormat(b, time.RFC1123Z)
 	return append(b, "\r\n"...)
+}
+
+// cleanName leaves of what a client calls itself only what can be in a name or an address literal.
+func cleanName(helo string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', strings.ContainsRune("-._:[]", r):
+			return r
+		}
+		return '?'
+	}, helo)
 }
 
 // hops counts the Received lines of a header.
