@@ -24,6 +24,7 @@ type checkpoint struct {
 	Saved   time.Time `json:"saved"`
 	Looked  time.Time `json:"looked"` // for files, the last time
 	Files   []entry   `json:"files"`
+	Copies  []copied  `json:"copies,omitempty"`
 }
 
 // entry is what is on disk of one file.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,11 +20,37 @@ type files struct {
 	config *Config
 	list   []*file
 	inodes map[inode]*file
-	copies map[inode]int64 // files that hold what another one holds, and their size when that was seen
+	copies map[inode]copied // files that hold what another one holds
+}
+
+// copied is what a copy was when it was found to be one.
+type copied struct {
+	Dev   uint64 `json:"dev"`
+	Inode uint64 `json:"inode"`
+	Size  int64  `json:"size"`
+	Head  hash   `json:"head"`
+}
+
+// noteCopy remembers that handle holds nothing new.
+func (s *files) noteCopy(handle *os.File, node inode, size int64) {
+	head, err := hashOf(handle, 0, min(size, headSize))
+	if err == nil {
+		s.copies[node] = copied{node.dev, node.ino, size, hash(head)}
+	}
+}
+
+// isNoted tells that noteCopy was called for it.
+func (s *files) isNoted(handle *os.File, node inode, size int64) bool {
+	known, ok := s.copies[node]
+	if !ok || known.Size != size {
+		return false
+	}
+	head, err := hashOf(handle, 0, min(size, headSize))
+	return err == nil && hash(head) == known.Head
 }
 
 func newFiles(c *Config) *files {
-	return &files{config: c, inodes: map[inode]*file{}, copies: map[inode]int64{}}
+	return &files{config: c, inodes: map[inode]*file{}, copies: map[inode]copied{}}
 }
 
 // attach makes handle the file's.
@@ -108,7 +133,7 @@ func openRegular(path string) (*os.File, error) {
 // what copytruncate makes before it truncates. Short files are not compared: two that are alike
 // may well be two.
 func (s *files) isCopy(handle *os.File, node inode, path string, size int64) bool {
-	if known, ok := s.copies[node]; ok && known == size {
+	if s.isNoted(handle, node, size) {
 		return true
 	}
 	delete(s.copies, node)
@@ -117,7 +142,7 @@ func (s *files) isCopy(handle *os.File, node inode, path string, size int64) boo
 	}
 	for _, f := range s.list {
 		if f.handle != nil && f.base == 0 && isRotatedName(f.path, path) && isCopyOf(f, handle, size) {
-			s.copies[node] = size
+			s.noteCopy(handle, node, size)
 			return true
 		}
 	}
@@ -199,7 +224,7 @@ func (s *files) findCopy(f *file) (*os.File, string) {
 				return handle, path
 			}
 			if f.outran(handle, info.Size()) {
-				s.copies[inodeOf(info)] = info.Size()
+				s.noteCopy(handle, inodeOf(info), info.Size())
 			}
 		}
 		_ = handle.Close() // it was only read
@@ -210,104 +235,4 @@ func (s *files) findCopy(f *file) (*os.File, string) {
 func (s *files) matchesRotated(path string) bool {
 	ok, _ := filepath.Match(s.config.Rotated, path) // the pattern is valid
 	return ok
-}
-
-// restore finds the files of a checkpoint: where they were, under another name, or as a copy. What is
-// nowhere is returned.
-func (s *files) restore(c *checkpoint, sameInode bool, now time.Time) (lost []*file) {
-	var astray []*file
-	for i := range c.Files {
-		f := c.Files[i].file()
-		if !s.reattach(f, f.path, sameInode, now) {
-			astray = append(astray, f)
-			continue
-		}
-		s.list = append(s.list, f)
-	}
-	places := map[string]map[inode]string{}
-	for _, f := range astray {
-		found := s.reattach(f, s.whereIs(f, places), true, now)
-		if !found {
-			if handle, path := s.findCopy(f); handle != nil {
-				found = s.attach(f, handle, path, now) == nil
-			}
-		}
-		_, err := os.Stat(filepath.Dir(f.path))
-		f.missing = !found && errors.Is(err, fs.ErrNotExist)
-		if found || f.missing {
-			s.list = append(s.list, f)
-		} else {
-			lost = append(lost, f)
-		}
-	}
-	return lost
-}
-
-// reattach opens path if it is the same inode and holds the same.
-func (s *files) reattach(f *file, path string, sameInode bool, now time.Time) bool {
-	if path == "" {
-		return false
-	}
-	handle, err := openRegular(path)
-	if err != nil {
-		return false
-	}
-	info, err := handle.Stat()
-	if err == nil && (!sameInode || info.Sys() != nil && inodeOf(info).ino == f.ino) && s.inodes[inodeOf(info)] == nil && f.holds(handle, f.acked) &&
-		s.attach(f, handle, path, now) == nil {
-		return true
-	}
-	_ = handle.Close() // it was only read
-	return false
-}
-
-// whereIs looks for the file's inode among the neighbours of its path. Directories are read once.
-func (s *files) whereIs(f *file, places map[string]map[inode]string) string {
-	dir := filepath.Dir(f.path)
-	if places[dir] == nil {
-		places[dir] = map[inode]string{}
-		for _, path := range s.neighbours(f.path) {
-			if info, err := os.Stat(path); err == nil {
-				places[dir][inodeOf(info)] = path
-			}
-		}
-	}
-	return places[dir][inode{f.dev, f.ino}]
-}
-
-// missed are files that were written and rotated away while nobody looked: names that rotation gives to a
-// file that the pattern matches, changed after that time.
-func (s *files) missed(since time.Time) (all []string) {
-	live, dirs, seen := map[string]bool{}, map[string]string{}, map[string]bool{}
-	paths, _ := filepath.Glob(s.config.Path) // the pattern is valid
-	for _, path := range paths {
-		live[path], seen[path] = true, true
-		dirs[filepath.Dir(path)] = path
-	}
-	for _, f := range s.list { // one that is not there at this moment; others may have its name by now
-		live[f.name] = true
-		dirs[filepath.Dir(f.name)] = f.name
-	}
-	for _, path := range dirs {
-		for _, near := range s.neighbours(path) {
-			if seen[near] || !isRotatedOf(near, live) && !s.matchesRotated(near) {
-				continue
-			}
-			seen[near] = true
-			if info, err := os.Stat(near); err == nil && info.Mode().IsRegular() && info.ModTime().After(since) {
-				all = append(all, near)
-			}
-		}
-	}
-	return all
-}
-
-// isRotatedOf tells whether path is the rotated name of one of live.
-func isRotatedOf(path string, live map[string]bool) bool {
-	for i := len(path) - 1; i > 0 && path[i] != '/'; i-- {
-		if live[path[:i]] && isRotatedName(path[:i], path) {
-			return true
-		}
-	}
-	return false
 }

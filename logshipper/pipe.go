@@ -210,9 +210,11 @@ func (p *pipe) scan(now time.Time) {
 
 // adoptMissed looks for files that came and were rotated away since the last look.
 func (p *pipe) adoptMissed(now time.Time) {
+	before := len(p.files.copies)
 	for _, path := range p.files.missed(p.lastScan.Add(-scanEvery)) {
 		p.adopt(path, now)
 	}
+	p.dirty = p.dirty || len(p.files.copies) > before
 }
 
 // see notes that the pattern matches a path, and tells whether a file was found there that is new.

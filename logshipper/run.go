@@ -137,6 +137,9 @@ func (p *pipe) sent() {
 func (p *pipe) save(now time.Time) bool {
 	start := time.Now()
 	c := checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now, Looked: p.lastScan}
+	for _, copy := range p.files.copies {
+		c.Copies = append(c.Copies, copy)
+	}
 	var written []*file
 	for _, f := range p.files.list {
 		if f.ended && f.acked.offset >= f.size || f.size == f.base {
