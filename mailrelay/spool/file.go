@@ -12,7 +12,7 @@ import (
 
 // FS is the file system below a spool. It is an interface so that tests can make it fail.
 type FS interface {
-	// MkdirAll makes a directory, and those above it, unless it exists.
+	// MkdirAll makes a directory, and those above it, unless it exists. What it has made survives a crash.
 	MkdirAll(dir string) error
 	// Lock makes sure that one process at a time uses dir. The lock goes with the process.
 	Lock(dir string) (io.Closer, error)
@@ -47,7 +47,19 @@ type Disk struct{}
 var _ FS = Disk{}
 
 // MkdirAll implements FS. Mail is nobody else's to read: the directory's mode is 0700.
-func (Disk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+func (d Disk) MkdirAll(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(filepath.Clean(dir))
+	if err := d.MkdirAll(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return d.SyncDir(above)
+}
 
 // List implements FS.
 func (Disk) List(dir string) ([]string, error) {

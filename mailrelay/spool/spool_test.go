@@ -113,6 +113,28 @@ func TestKeepsMailsOverRestarts(t *testing.T) {
 	}
 }
 
+func TestMkdirAll(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	for range 2 {
+		if err := (Disk{}).MkdirAll(dir + "/"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode() != os.ModeDir|0o700 {
+		t.Errorf("%v, %v", info, err)
+	}
+	t.Chdir(dir)
+	if err := (Disk{}).MkdirAll("c/d"); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile("file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (Disk{}).MkdirAll("file/d"); err == nil {
+		t.Error("a file was taken for a directory")
+	}
+}
+
 func TestOneProcessAtATime(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir, Options{})
