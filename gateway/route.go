@@ -23,7 +23,7 @@ type record struct {
 	sides     [2]tally
 	streak    streak
 	fallbacks atomic.Uint64
-	late      atomic.Uint64 // requests that ended after the route had moved; left out of the verdict
+	late      atomic.Uint64              // requests that ended after the route had moved; left out of the verdict
 	collected struct{ fallbacks uint64 } // of the collector alone
 	sessions  sessions                   // upgraded connections to the new side
 }
