@@ -261,6 +261,9 @@ func TestLeftoverIsShippedLater(t *testing.T) {
 			if r.Counts.LeftOver != int64(len(more)+6) || len(r.Where) != 1 || r.Took > time.Minute+time.Second {
 				t.Errorf("result: %+v", r)
 			}
+			if f := r.Files[0]; f.Acknowledged != int64(len(text)) || f.LeftOver != r.Counts.LeftOver || f.Backlog != 0 {
+				t.Errorf("status: %+v", f)
+			}
 			if counts, err := Ship(limited(t, time.Minute), s.config.Leftover.Dir, []Config{s.config}, s.options); err == nil || counts.Delivered.Lines != 0 {
 				t.Errorf("the stream is down: %+v, %v", counts, err)
 			}

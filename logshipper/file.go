@@ -36,6 +36,7 @@ type file struct {
 	path     string // where it was seen last
 	born     time.Time
 	dev, ino uint64
+	left     int64 // bytes before the end that are in a leftover
 	base     int64 // offset of the first byte on disk: more than 0 for the rest in a leftover
 
 	handle  *os.File // nil: closed for now, or not found

@@ -59,7 +59,8 @@ func (p *pipe) leave(now time.Time) error {
 		return fmt.Errorf("leftover: %w", err)
 	}
 	for i, f := range rest {
-		p.counts.LeftOver += ends[i].offset - f.acked.offset
+		f.left = ends[i].offset - f.acked.offset
+		p.counts.LeftOver += f.left
 		f.acked, f.read, f.size = ends[i], ends[i], ends[i].offset
 		p.note(f)
 	}

@@ -18,7 +18,7 @@ const (
 	scanEvery = time.Second            // between two looks for new files
 	pollEvery = 250 * time.Millisecond // between two looks at the size of known files
 	saveEvery = 10 * time.Millisecond  // between two checkpoints, unless a new file demands one; and
-	savePause = 4                      // times as long as one took, so that a slow disk is left alone
+	savePause = 10                     // times as long as one took, so that a slow disk is left alone
 	closeIdle = 5 * time.Minute        // files that are delivered and quiet are closed
 	trimAfter = 10 * time.Second       // memory that nobody used is given up
 )
@@ -181,6 +181,7 @@ func (p *pipe) adopt(path string, now time.Time) (adopted bool) {
 	}
 	if f != nil {
 		p.note(f)
+		p.dirty = true // so that its age can be told
 		p.log.Debug("log file found", "file", path, "id", f.id, "size", f.size)
 	}
 	return f != nil

@@ -17,6 +17,7 @@ type FileStatus struct {
 	Size         int64  `json:"size"`
 	Acknowledged int64  `json:"acknowledged"` // offset
 	Backlog      int64  `json:"backlog"`
+	LeftOver     int64  `json:"leftOver,omitempty"` // moved to Leftover.Dir at the stop
 	// Oldest is when the oldest byte that is not acknowledged was first seen; zero: there is none, or
 	// nobody has looked since it was written.
 	Oldest time.Time `json:"oldest,omitzero"`
@@ -30,8 +31,8 @@ func (s *Shipper) Status() (all []FileStatus) {
 		p.mu.Lock()
 		for _, f := range p.files.list {
 			all = append(all, FileStatus{
-				Path: f.path, Output: p.output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset,
-				Backlog: f.backlog(), Oldest: f.since(), Missing: f.missing,
+				Path: f.path, Output: p.output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset - f.left,
+				Backlog: f.backlog(), LeftOver: f.left, Oldest: f.since(), Missing: f.missing,
 			})
 		}
 		p.mu.Unlock()

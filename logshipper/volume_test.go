@@ -61,7 +61,7 @@ func TestBacklogInBoundedMemory(t *testing.T) {
 		if r.Counts.Delivered.Lines != lines || r.Counts.Delivered.Bytes != total || r.Counts.Check() != nil {
 			t.Errorf("%s: %+v", format, r.Counts)
 		}
-		if allocated := after.Mallocs - before.Mallocs; allocated > uint64(lines/4) {
+		if allocated := after.Mallocs - before.Mallocs; allocated > uint64(lines/2) { // those of checkpoints, with 1,000 files in each
 			t.Errorf("%s: %d allocations for %d lines", format, allocated, lines)
 		}
 		if grown := int64(sink.peak) - int64(before.HeapAlloc); grown > 48<<20 {

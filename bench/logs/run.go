@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,7 +57,6 @@ func figuresOf(took time.Duration, s *os.ProcessState, size int64) figures {
 // ship sends everything that matches a path, and ends.
 func ship(args []string) error {
 	scratch, path, format, size := args[0], args[1], args[2], args[3]
-	debug.SetMemoryLimit(48 << 20)
 	var c logshipper.Config
 	setting.Defaults(&c)
 	c.Path, c.Format, c.Checkpoints = path, format, filepath.Join(scratch, "state")
