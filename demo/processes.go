@@ -93,7 +93,7 @@ func (s *site) startGateway(ctx context.Context, binary string) error {
 		select {
 		case <-s.ended:
 			text, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("the gateway ended: %v: %s", s.exit, text)
+			return fmt.Errorf("the gateway ended: %w", errors.Join(s.exit, errors.New(string(text))))
 		case <-ctx.Done():
 			return errors.New("the gateway did not come up")
 		case <-time.After(20 * time.Millisecond):

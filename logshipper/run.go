@@ -137,8 +137,8 @@ func (p *pipe) sent() {
 func (p *pipe) save(now time.Time) bool {
 	start := time.Now()
 	c := checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now, Looked: p.lastScan}
-	for _, copy := range p.files.copies {
-		c.Copies = append(c.Copies, copy)
+	for _, known := range p.files.copies {
+		c.Copies = append(c.Copies, known)
 	}
 	var written []*file
 	for _, f := range p.files.list {

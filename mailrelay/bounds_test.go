@@ -301,7 +301,11 @@ func spoil(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mails := raw[bytes.Index(raw, []byte("Received:")):]
+	at := bytes.Index(raw, []byte("Received:"))
+	if at < 0 {
+		t.Fatal("the file holds no mail")
+	}
+	mails := raw[at:]
 	mails[len(mails)/2] ^= 1
 	if err := os.WriteFile(files[0], raw, 0o600); err != nil {
 		t.Fatal(err)

@@ -13,8 +13,10 @@ const pipeChild = "YADOKARI_TEST_PIPE_CHILD"
 // A process whose log nobody reads any more goes on.
 func TestBrokenPipeIsSurvived(t *testing.T) {
 	if os.Getenv(pipeChild) != "" {
-		defer surviveBrokenPipes()()
-		if _, err := os.Stdout.WriteString("a line"); !errors.Is(err, syscall.EPIPE) {
+		stop := surviveBrokenPipes()
+		_, err := os.Stdout.WriteString("a line")
+		stop()
+		if !errors.Is(err, syscall.EPIPE) {
 			os.Exit(1)
 		}
 		os.Exit(0)
