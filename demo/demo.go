@@ -30,8 +30,8 @@ type Options struct {
 	Patience time.Duration
 }
 
-// users is how many people browse; enough that 5 % of them are several.
-const users = 200
+// users is how many people browse; enough that 5 % of them are about as many in every run.
+const users = 600
 
 // Run gives the demonstration. It returns the sums, and an error when a promise was broken.
 func Run(ctx context.Context, o Options) (Sums, error) {
@@ -75,7 +75,7 @@ func play(ctx context.Context, o Options, s *site, tell *teller) (Sums, error) {
 	load, err := browse.Start(browsing, browse.Config{
 		URL: s.url(), Users: users, Rate: o.Rate, Sockets: 5, Timeout: 15 * time.Second,
 		Mix: map[browse.Activity]int{
-			browse.Wiki: 52, browse.Issues: 18, browse.Board: 18,
+			browse.Wiki: 46, browse.Issues: 38, browse.Board: 8,
 			browse.WikiPut: 2, browse.Comment: 2, browse.Search: 2, browse.Static: 2, browse.Upload: 1,
 		},
 	})
