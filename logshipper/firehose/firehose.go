@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	service "github.com/aws/aws-sdk-go-v2/service/firehose"
@@ -50,8 +49,9 @@ func (c *Config) Validate() error {
 
 // Sender sends to one stream. It is for one goroutine.
 type Sender struct {
-	client *service.Client
-	stream string
+	client  *service.Client
+	stream  string
+	records []types.Record
 }
 
 // New returns a sender. A transport of nil is the SDK's own. It fails when no region is known.
@@ -63,44 +63,31 @@ func New(ctx context.Context, c Config, transport http.RoundTripper) (*Sender, e
 	return &Sender{client: service.NewFromConfig(loaded), stream: c.Stream}, nil
 }
 
-// callsAtOnce is how many calls are under way at a time: while one is answered, the next is encoded.
-const callsAtOnce = 2
-
 // Send offers every record once, in as few calls as the limits allow, and returns those that were not
-// taken for certain, in their order, with an error. After a call that fails no other is begun: the service
-// says the same for the next. Records are at most MostRecord bytes. The result uses records' array.
+// taken for certain, in their order, with the last error. A call that fails ends it: the service says
+// the same for the next. Records are at most MostRecord bytes. The result uses records' array.
 func (s *Sender) Send(ctx context.Context, records [][]byte) (left [][]byte, err error) {
 	left = records[:0]
 	for len(records) > 0 {
-		var group [callsAtOnce]*call
-		var calls sync.WaitGroup
-		for i := range group {
-			if n := fits(records); n > 0 {
-				c := &call{records: records[:n]}
-				group[i], records = c, records[n:]
-				calls.Go(func() { s.put(ctx, c) })
-			}
+		n := fits(records)
+		failed, failure := s.call(ctx, records[:n])
+		if failure != nil {
+			err = failure
 		}
-		calls.Wait()
-		over := false
-		for _, c := range group {
-			if c == nil {
-				continue
-			}
-			left = c.appendLeft(left)
-			over = over || c.failed == nil && c.err != nil
-			if c.err != nil {
-				err = c.err
-			}
-		}
-		if over {
+		if failed == nil && failure != nil {
 			return append(left, records...), err
 		}
+		for i, record := range records[:n] {
+			if failed != nil && failed[i] {
+				left = append(left, record)
+			}
+		}
+		records = records[n:]
 	}
 	return left, err
 }
 
-// fits is how many of the records go into one call; at least one, if there is one.
+// fits is how many of the records go into one call; at least one.
 func fits(records [][]byte) int {
 	bytes := envelope
 	for i, record := range records {
@@ -112,52 +99,34 @@ func fits(records [][]byte) int {
 	return len(records)
 }
 
-// call is one request and what came of it.
-type call struct {
-	records [][]byte
-	failed  []bool // which were not taken; nil: all were taken or, with an error, none for certain
-	err     error
-}
-
-func (c *call) appendLeft(left [][]byte) [][]byte {
-	if c.failed == nil && c.err != nil {
-		return append(left, c.records...)
+// call sends one request. failed tells which records were not taken; nil: all or, with an error, none for
+// certain.
+func (s *Sender) call(ctx context.Context, records [][]byte) (failed []bool, err error) {
+	s.records = s.records[:0]
+	for _, record := range records {
+		s.records = append(s.records, types.Record{Data: record})
 	}
-	for i, failed := range c.failed {
-		if failed {
-			left = append(left, c.records[i])
-		}
+	answer, err := s.client.PutRecordBatch(ctx, &service.PutRecordBatchInput{DeliveryStreamName: &s.stream, Records: s.records})
+	clear(s.records) // so that the batch's memory is not held
+	if err != nil {
+		return nil, fmt.Errorf("firehose %s: %w", s.stream, err)
 	}
-	return left
-}
-
-// put sends one request.
-func (s *Sender) put(ctx context.Context, c *call) {
-	in := make([]types.Record, len(c.records))
-	for i, record := range c.records {
-		in[i].Data = record
+	if aws.ToInt32(answer.FailedPutCount) == 0 {
+		return nil, nil
 	}
-	answer, err := s.client.PutRecordBatch(ctx, &service.PutRecordBatchInput{DeliveryStreamName: &s.stream, Records: in})
-	switch {
-	case err != nil:
-		c.err = fmt.Errorf("firehose %s: %w", s.stream, err)
-		return
-	case aws.ToInt32(answer.FailedPutCount) == 0:
-		return
-	case len(answer.RequestResponses) != len(in):
-		c.err = fmt.Errorf("firehose %s: %d records were sent, and %d answered", s.stream, len(in), len(answer.RequestResponses))
-		return
+	if len(answer.RequestResponses) != len(records) {
+		return nil, fmt.Errorf("firehose %s: %d records were sent, and %d answered", s.stream, len(records), len(answer.RequestResponses))
 	}
-	n := 0
-	c.failed = make([]bool, len(in))
+	failed, n := make([]bool, len(records)), 0
 	for i, r := range answer.RequestResponses {
 		if code := aws.ToString(r.ErrorCode); code != "" {
-			c.failed[i] = true
+			failed[i] = true
 			n++
-			c.err = fmt.Errorf("firehose %s: %d of %d records not taken: %s: %s", s.stream, n, len(in), code, aws.ToString(r.ErrorMessage))
+			err = fmt.Errorf("firehose %s: %d of %d records not taken: %s: %s", s.stream, n, len(records), code, aws.ToString(r.ErrorMessage))
 		}
 	}
-	if n == 0 { // it does not say which
-		c.failed, c.err = nil, fmt.Errorf("firehose %s: %d records not taken, and none is named", s.stream, aws.ToInt32(answer.FailedPutCount))
+	if n == 0 {
+		return nil, fmt.Errorf("firehose %s: %d records not taken, and none is named", s.stream, aws.ToInt32(answer.FailedPutCount))
 	}
+	return failed, err
 }
