@@ -76,15 +76,21 @@ func (p *process) kill() {
 // stop asks for an orderly end and fails the test when there is none.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
+	if err := p.end(t); err != nil {
+		t.Errorf("%s: %v", p.name, err)
+	}
+}
+
+// end asks the process to stop, waits until it has, and returns how it exited.
+func (p *process) end(t *testing.T) error {
+	t.Helper()
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
 	case <-time.After(30 * time.Second):
 		t.Fatalf("%s does not stop", p.name)
 	}
-	if p.err != nil {
-		t.Errorf("%s: %v", p.name, p.err)
-	}
+	return p.err
 }
 
 // says waits until the process has written a text.

@@ -223,7 +223,9 @@ func TestDamagedState(t *testing.T) {
 	if s := g.status(t, "all"); s.Share != 0 || !strings.Contains(s.Problem, path) {
 		t.Errorf("share %s, problem %q does not name %s", s.Share, s.Problem, path)
 	}
-	g.stop(t)
+	if err := g.end(t); err == nil {
+		t.Error("a gateway whose state could not be used ends as if all were well")
+	}
 }
 
 // TestReloadOfABadFile sends SIGHUP after every kind of spoiling: nothing changes.
