@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,19 +52,10 @@ func TestPipelinedRequests(t *testing.T) {
 	want := []string{"answer to /one", "answer to /two", "answer to /three"}
 	at := 0
 	for _, text := range want {
-		i := indexFrom(out, text, at)
+		i := strings.Index(out[at:], text)
 		if i < 0 {
 			t.Fatalf("no %q after byte %d of %q", text, at, out)
 		}
-		at = i
+		at += i
 	}
-}
-
-func indexFrom(s, part string, from int) int {
-	for i := from; i+len(part) <= len(s); i++ {
-		if s[i:i+len(part)] == part {
-			return i
-		}
-	}
-	return -1
 }
