@@ -1,8 +1,8 @@
 // What a person can do. Each action says what will happen to how many users, asks once, and calls the API.
 import { act, name as enc } from './api.js';
-import { h, toast, announce } from './dom.js';
+import { h, put, toast, announce } from './dom.js';
 import { open, form, field } from './dialog.js';
-import { operator, pace, state } from './store.js';
+import { on, operator, pace, state } from './store.js';
 import { parseShare, rate, waits, count } from './words.js';
 
 // possible says which actions make sense for a route as it is.
@@ -33,7 +33,7 @@ function users(st, part) {
   const p = pace(st.route);
   const all = p.vm + p.containers;
   const size = part >= 1 ? `all users of ${st.route}` : `${Math.round(part * 10000) / 100} % of ${st.route}’s users`;
-  return all > 0 ? `${size} (about ${rate(all * part)} requests a second)` : `${size} (no requests at the moment)`;
+  return `${size} (${all > 0 ? `about ${rate(all * part)} requests a second` : state.until ? 'no requests in the last seconds' : 'how many requests is not known yet'})`;
 }
 
 // move says what a new share does.
@@ -83,8 +83,7 @@ export async function run(action, route) {
   const st = state.routes.get(route);
   if (!st || !possible(st).includes(action)) return;
   if (action === 'share') return setShare(st);
-  const plan = plans[action](st);
-  await ask(plan, labels[action], (why) => act('POST', `routes/${enc(route)}/${action}`, why ? { why } : {}), (after) => outcome(route, after));
+  await ask(() => plans[action](state.routes.get(route) ?? st), labels[action], (why) => act('POST', `routes/${enc(route)}/${action}`, why ? { why } : {}), (after) => outcome(route, after));
 }
 
 async function setShare(st) {
@@ -97,12 +96,11 @@ async function setShare(st) {
   };
   const say = () => {
     const value = read();
-    told.textContent = value === null ? 'Write a share between 0% and 100%.' : `${move(st, value / 100)}${value > 0 && value < 100 ? ' It is paused there.' : ''}`;
+    put(told, value === null ? 'Write a share between 0% and 100%.' : `${move(state.routes.get(st.route) ?? st, value / 100)}${value > 0 && value < 100 ? ' It is paused there.' : ''}`);
   };
   input.input.addEventListener('input', say);
-  say();
-  const plan = { title: `Set the share of ${st.route}`, nodes: [input.el, told], why: true, valid: () => read() !== null };
-  await ask(plan, 'Set share', (why) => act('PUT', `routes/${enc(st.route)}/share`, { share: `${read()}%`, ...(why ? { why } : {}) }), (after) => outcome(st.route, after));
+  const plan = { title: `Set the share of ${st.route}`, nodes: [input.el, told], why: true, valid: () => read() !== null, say };
+  await ask(() => plan, 'Set share', (why) => act('PUT', `routes/${enc(st.route)}/share`, { share: `${read()}%`, ...(why ? { why } : {}) }), (after) => outcome(st.route, after));
 }
 
 function outcome(route, after) {
@@ -110,15 +108,18 @@ function outcome(route, after) {
   return after.problem ? `${route}: ${after.problem}` : `${route}: ${after.state}${after.stage ? ` at ${after.stage}` : ''}`;
 }
 
-export async function rollbackAll() {
-  if (!operator()) return;
+function everyRoute() {
   const moving = [...state.routes.values()].filter((st) => ['shifting', 'paused', 'done'].includes(st.state));
   const sum = moving.reduce((all, st) => { const p = pace(st.route); return all + (p.vm + p.containers) * parseShare(st.share); }, 0);
   const what = moving.length === 0
     ? 'No route has users on the new side, or gets copies there: nothing would change.'
     : `Every user of ${moving.length === 1 ? moving[0].route : `${count(moving.length)} routes`} goes back to the old side now: about ${rate(sum)} requests a second.`;
-  await ask({ title: 'Roll back every route?', what, then: moving.slice(0, 12).map((st) => `${st.route} ${st.stage}`).join(', ') + (moving.length > 12 ? ', …' : ''), danger: true },
-    'Roll back all', () => act('POST', 'rollback', {}), (after) => `${after.length} ${after.length === 1 ? 'route' : 'routes'} rolled back`);
+  return { title: 'Roll back every route?', what, then: moving.slice(0, 12).map((st) => `${st.route} ${st.stage}`).join(', ') + (moving.length > 12 ? ', …' : ''), danger: true };
+}
+
+export async function rollbackAll() {
+  if (!operator()) return;
+  await ask(everyRoute, 'Roll back all', () => act('POST', 'rollback', {}), (after) => `${after.length} ${after.length === 1 ? 'route' : 'routes'} rolled back`);
 }
 
 export async function drain(backend, server, off) {
@@ -128,13 +129,28 @@ export async function drain(backend, server, off) {
   const what = off
     ? `${server.id} gets requests again, its share growing from a small one.`
     : `${server.id} gets no new requests. ${server.inFlight > 0 ? `${under} where they are.` : 'None is under way.'} Its users go to the other servers of ${backend}.`;
-  await ask({ title: `${off ? 'Undrain' : 'Drain'} ${server.id} of ${backend}?`, what, danger: !off }, off ? 'Undrain' : 'Drain',
+  await ask(() => ({ title: `${off ? 'Undrain' : 'Drain'} ${server.id} of ${backend}?`, what, danger: !off }), off ? 'Undrain' : 'Drain',
     () => act('POST', `backends/${enc(backend)}/servers/${enc(server.id)}/${verb}`, {}), () => `${server.id} ${verb}ed`);
 }
 
-// ask shows the one question, with the API's answer in it when that is a refusal.
-function ask(plan, label, call, done) {
-  return open(plan.title, (close) => {
+// ask shows the one question, with the API's answer in it when that is a refusal. planned gives the
+// question; while the dialog is open it is asked again whenever something changed, so that what is
+// said of users is of now and not of when the dialog was opened.
+async function ask(planned, label, call, done) {
+  const plan = planned();
+  const what = h('p', { class: 'what' });
+  const then = h('p', { class: 'then' });
+  const say = plan.say ?? (() => {
+    const now = planned();
+    const title = document.getElementById('dialog-title');
+    if (title) put(title, now.title);
+    put(what, now.what);
+    put(then, now.then ?? '');
+    then.hidden = !now.then;
+  });
+  say();
+  const off = on(say);
+  await open(plan.title, (close) => {
     const trouble = h('p', { class: 'trouble', role: 'alert' });
     const why = plan.why ? field('Why, for the ledger (optional)', { maxlength: 500, data: plan.nodes ? {} : { first: '' } }) : null;
     const submit = async (button) => {
@@ -152,7 +168,8 @@ function ask(plan, label, call, done) {
         button.focus();
       }
     };
-    const fields = plan.nodes ?? [h('p', { class: 'what' }, plan.what), plan.then ? h('p', { class: 'then' }, plan.then) : null];
+    const fields = plan.nodes ?? [what, then];
     return [form([...fields, why?.el, trouble].filter(Boolean), label, plan.danger ? 'danger strong' : 'strong', submit, close)];
   });
+  off();
 }

@@ -23,7 +23,7 @@ import (
 
 const (
 	manyRoutes   = 500
-	loadRate     = 3000 // requests a second that are tried for
+	loadRate     = 5000 // requests a second that are tried for
 	phase        = 8 * time.Second
 	mostBlocked  = 100 * time.Millisecond
 	mostCostPart = 0.02 // of one core

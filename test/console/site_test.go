@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long anything may take that is not measured.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // site is the tracker in two builds behind a gateway.
 type site struct {
