@@ -353,6 +353,24 @@ func TestManualWaitsForAPerson(t *testing.T) {
 	})
 }
 
+// TestNextNamesTheHoldWhenItIsLonger: when enough requests come sooner than the stage's hold ends, it is
+// the hold that is waited for, and the words say so.
+func TestNextNamesTheHoldWhenItIsLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testConfig()
+		c.Hold, c.MinRequests = time.Hour, 10_000
+		w := open(t, wiki(c))
+		defer w.stop()
+		w.must(w.Set(t.Context(), "wiki", 0.05, somebody, ""))
+		w.must(w.Resume(t.Context(), "wiki", somebody, ""))
+		w.traffic(healthy)
+		wait(2 * time.Minute)
+		if s := w.now(); !strings.Contains(s.Next, "before the stage's hold ends, 58m0s from now, at 2000-01-01 01:00:00") {
+			t.Errorf("next %q", s.Next)
+		}
+	})
+}
+
 func TestNotEnoughTraffic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, wiki(testConfig()))

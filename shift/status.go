@@ -193,15 +193,19 @@ func (r *route) nextStage(now time.Time) string {
 	return fmt.Sprintf("%s now", after)
 }
 
-// until says when so many more requests will have come at the rate of the last minute.
+// until says when so many more requests will have come at the rate of the last minute, and when the stage
+// has been held for long enough if that is later.
 func (r *route) until(missing uint64, now time.Time) string {
 	rate := r.pace.rates(now).New
 	if rate == 0 {
 		return "and none came in the last minute"
 	}
 	left := time.Duration(min(float64(missing)/rate, 1e7) * float64(time.Second))
-	left = max(left, r.holdLeft(now))
-	return fmt.Sprintf("which at %.3g a second is %s from now, at %s", rate, left.Round(time.Second), now.Add(left).Format("2006-01-02 15:04:05"))
+	form := "which at %.3g a second is %s from now, at %s"
+	if hold := r.holdLeft(now); hold > left {
+		form, left = "which at %.3g a second will be there before the stage's hold ends, %s from now, at %s", hold
+	}
+	return fmt.Sprintf(form, rate, left.Round(time.Second), now.Add(left).Format(time.DateTime))
 }
 
 func label(r Record) string {
