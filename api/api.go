@@ -47,6 +47,14 @@ type About struct {
 	Started time.Time `json:"started"`
 	// Routes are the patterns of every route, by name.
 	Routes map[string][]string `json:"routes"`
+	// Clusters are all service clusters of the file, in its order.
+	Clusters []Cluster `json:"clusters"`
+}
+
+// Cluster is a service cluster, and where its gateway's page is.
+type Cluster struct {
+	Name string `json:"name"`
+	Page string `json:"page,omitempty"` // "" when the file does not say
 }
 
 // API answers the calls. Make it with its fields set; all are needed.

@@ -19,8 +19,16 @@ type File struct {
 	Cluster string
 	// Config is what the file says.
 	Config Config
+	// Pages are the pages of every service cluster's gateway, in the order of the file.
+	Pages []Page
 
 	merged *node
+}
+
+// Page is where people look at the gateway of a service cluster.
+type Page struct {
+	Cluster string
+	URL     string // "" when the file does not say
 }
 
 // Load reads the file at path with the differences of cluster merged over the rest; cluster "" takes
@@ -116,7 +124,7 @@ func readFile(path string) ([]byte, error) {
 
 // build merges, decodes and validates; what is wrong is reported to f.
 func build(root *node, cluster string, f *finder) *File {
-	file := &File{Path: f.file, Cluster: cluster, merged: choose(root, cluster, f)}
+	file := &File{Path: f.file, Cluster: cluster, Pages: pagesOf(root), merged: choose(root, cluster, f)}
 	setting.Defaults(&file.Config)
 	newDecoder(f).decode(reflect.ValueOf(&file.Config).Elem(), file.merged, nil)
 	f.judge(file.merged, file.Config.Validate())
@@ -170,6 +178,24 @@ func clustersOf(root *node) []string {
 		names = append(names, cluster.key)
 	}
 	return names
+}
+
+// pagesOf reads gateway.page of every cluster from what it changes, and does not merge the whole of it.
+func pagesOf(root *node) []Page {
+	var pages []Page
+	for _, cluster := range clustersOf(root) {
+		p := Page{Cluster: cluster}
+		for _, from := range []*node{root.get("clusters").value.get(cluster).value, root} {
+			if found := from.find("gateway", "page"); found != nil {
+				if !found.null {
+					p.URL = found.text
+				}
+				break
+			}
+		}
+		pages = append(pages, p)
+	}
+	return pages
 }
 
 func routesOf(root *node) []string {

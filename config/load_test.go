@@ -46,6 +46,33 @@ func TestExampleIsValid(t *testing.T) {
 	}
 }
 
+func TestPagesOfEveryCluster(t *testing.T) {
+	file := write(t, `gateway:
+  page: https://all.example
+  backends: {vm: {servers: ["http://a"]}}
+clusters:
+  one: {gateway: {page: "https://one.example/console"}}
+  two: {}
+  three: {gateway: {page: null}}
+`)
+	for _, cluster := range []string{"", "two"} {
+		f, err := Load(file, cluster)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []Page{{"one", "https://one.example/console"}, {"two", "https://all.example"}, {"three", ""}}
+		if !slices.Equal(f.Pages, want) {
+			t.Errorf("got %v, want %v", f.Pages, want)
+		}
+	}
+	for _, page := range []string{"one.example", "javascript:alert(1)", "ftp://one.example", "https://", "https://a?b", "https://me:secret@a"} {
+		file := write(t, fmt.Sprintf("gateway:\n  page: %q\n  backends: {vm: {servers: [\"http://a\"]}}\n", page))
+		if _, err := Load(file, ""); err == nil || !strings.Contains(err.Error(), "yadokari.yaml:2:9: gateway.page: ") {
+			t.Errorf("%s: got %v", page, err)
+		}
+	}
+}
+
 func TestCheckFindsFaultsOfEveryClusterOnce(t *testing.T) {
 	file := write(t, `gateway:
   backends: {vm: {servers: ["http://a"]}}

@@ -49,6 +49,18 @@ func (n *node) get(key string) *field {
 	return nil
 }
 
+// find returns the value below the keys, one in the other, or nil.
+func (n *node) find(keys ...string) *node {
+	for _, key := range keys {
+		f := n.get(key)
+		if f == nil {
+			return nil
+		}
+		n = f.value
+	}
+	return n
+}
+
 // describe names the kind of value in messages.
 func (n *node) describe() string {
 	switch {

@@ -22,6 +22,9 @@ type Config struct {
 	H2C bool `yaml:"h2c" default:"false"`
 	// Admin is where the API, metrics and probes are served.
 	Admin admin.Config `yaml:"admin"`
+	// Page is the URL at which people open this gateway's page, as in https://tokyo-1.admin.example. The
+	// pages of the file's other service clusters lead to it. Empty: they show this one's name alone.
+	Page string `yaml:"page"`
 	// State is the directory of shares, drained servers and the ledger. It survives restarts.
 	State string `yaml:"state" default:"/var/lib/yadokari"`
 	// Backends are the places a request can be served, by name. The names vm (old) and containers

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ func (c *Config) Validate() error {
 	if _, port, err := net.SplitHostPort(c.Listen); err == nil && port != "0" {
 		p.check(c.Listen != c.Admin.Listen, "admin", "the same address as listen", "choose another port")
 	}
+	p.check(c.Page == "" || isPage(c.Page), "page", fmt.Sprintf("%q is not the URL of a page", c.Page), "write https://HOST, with no query and no fragment")
 	p.check(strings.TrimSpace(c.State) != "", "state", "no directory is named", "name one that survives restarts, as in /var/lib/yadokari")
 	p.check(c.AccessLog != "", "accessLog", "is empty", "write stdout, off or a file's path")
 	c.validateBackends(&p)
@@ -38,6 +40,12 @@ func (c *Config) Validate() error {
 	c.validateTrusted(&p)
 	c.validateBounds(&p)
 	return errors.Join(p...)
+}
+
+// isPage tells whether a browser can be sent there without anything being run.
+func isPage(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 func (c *Config) validateTrusted(p *problems) {

@@ -128,10 +128,13 @@ func (p *gatewayProcess) about() api.About {
 	file := p.file.Load()
 	a := api.About{
 		App: file.Config.App, Cluster: file.Cluster, Version: p.options.Version, Started: p.started,
-		Routes: map[string][]string{},
+		Routes: map[string][]string{}, Clusters: []api.Cluster{},
 	}
 	for _, r := range file.Config.Gateway.Routes {
 		a.Routes[r.Name] = r.Match
+	}
+	for _, page := range file.Pages {
+		a.Clusters = append(a.Clusters, api.Cluster{Name: page.Cluster, Page: page.URL})
 	}
 	return a
 }
@@ -282,5 +285,5 @@ func (p *gatewayProcess) close() {
 
 // read is what is kept of a file: without the tree by which faults are placed, which is most of it.
 func read(f *config.File) *config.File {
-	return &config.File{Path: f.Path, Cluster: f.Cluster, Config: f.Config}
+	return &config.File{Path: f.Path, Cluster: f.Cluster, Config: f.Config, Pages: f.Pages}
 }

@@ -7,6 +7,7 @@ import { anyOpen, field, form, open } from './dialog.js';
 import { keys, possible, rollbackAll, run } from './actions.js';
 import { nextTheme, showTheme } from './look.js';
 import { help, shortcuts } from './help.js';
+import { showClusters } from './clusters.js';
 import { overview } from './overview.js';
 import { routePage } from './route.js';
 import { entryPage, ledgerPage } from './ledger.js';
@@ -60,7 +61,7 @@ function line() {
 on((what, detail) => {
   if (what === 'about') {
     put(el('app'), state.about.app || 'Yadokari');
-    put(el('cluster'), state.about.cluster ? `service cluster ${state.about.cluster}` : 'no service cluster');
+    showClusters(el('cluster'), el('clusters'));
     put(el('who'), `${state.about.caller} · ${state.about.role}`);
     el('rollback-all').hidden = !operator();
   }

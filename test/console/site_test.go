@@ -30,6 +30,7 @@ type site struct {
 	listen, admin  string // addresses
 	backends       string // the section, in place of the two builds
 	tokens         string // the token file's text
+	osaka          string // the page of the other service cluster
 	gateway        *exec.Cmd
 	client         *client.Client
 }
@@ -117,8 +118,10 @@ gateway:
   sticky: {cookie: SESSION}
   routes: %s
 clusters:
+  osaka-1: {gateway: {page: %q}}
   tokyo-2: {}
-`, s.listen, admin, filepath.Join(s.dir, "state"), s.backends, routes)
+  tokyo-3: {}
+`, s.listen, admin, filepath.Join(s.dir, "state"), s.backends, routes, s.osaka)
 	if err := os.WriteFile(s.file(), []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
