@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"yadokari/gateway/framing"
 	"yadokari/gateway/upstream"
 )
 
@@ -28,6 +29,7 @@ type exchange struct {
 	request  upstream.Request
 	body     clientBody
 	extra    []byte // the field lines that request.Extra holds
+	head     []byte // of a request by HTTP/2, to be checked
 	first    result // of the first attempt
 	served   result // of the attempt whose answer the user got
 	fellBack bool
@@ -55,7 +57,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 // serve answers one request.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	x := exchanges.Get().(*exchange)
-	*x = exchange{gateway: g, table: g.table.Load(), w: w, r: r, started: time.Now(), extra: x.extra[:0]}
+	*x = exchange{gateway: g, table: g.table.Load(), w: w, r: r, started: time.Now(), extra: x.extra[:0], head: x.head[:0]}
 	defer x.end()
 	x.place()
 	if !x.prepare() {
@@ -99,7 +101,20 @@ func (x *exchange) prepare() bool {
 	x.extra = x.origin.appendForwarded(x.extra, r, x.gateway.scheme)
 	x.request.Extra = x.extra
 	x.request.Upgrade = upgradeOf(r)
+	if r.ProtoMajor == 2 && !x.clean() {
+		x.fail(http.StatusBadRequest)
+		return false
+	}
 	return x.takeBody()
+}
+
+// clean reports whether the head of a request that came by HTTP/2 would have been let in as HTTP/1.1,
+// which is how it goes on. The gate of the connection has not seen it, and net/http lets anything pass
+// for a method.
+func (x *exchange) clean() bool {
+	var err error
+	x.head, err = x.request.AppendHead(x.head[:0], "none")
+	return err == nil && framing.CheckHead(x.head) == ""
 }
 
 // skip leaves out of the request what the gateway writes itself or what must not be believed.

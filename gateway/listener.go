@@ -141,7 +141,7 @@ func (f *front) secure(ctx context.Context, c *userConn) net.Conn {
 		return nil
 	}
 	if secured.ConnectionState().NegotiatedProtocol == "h2" {
-		return secured // net/http speaks HTTP/2 to a *tls.Conn only; its framing has no ambiguity to guard against
+		return secured // net/http speaks HTTP/2 to a *tls.Conn only; exchange.clean looks at what its requests become
 	}
 	c.writing.Store(silent) // the handshake was no answer
 	return framing.NewTLSConn(secured, f.options)

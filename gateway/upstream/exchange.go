@@ -60,7 +60,7 @@ func connectFailure(ctx context.Context, err error) *Failure {
 // exchange sends the request and reads the response head.
 func (c *conn) exchange(r *Request) (*Response, *Failure) {
 	var err error
-	if c.out, err = r.appendHead(c.out[:0], c.host.authority); err != nil {
+	if c.out, err = r.AppendHead(c.out[:0], c.host.authority); err != nil {
 		return nil, &Failure{Outcome: Broken, Err: err}
 	}
 	stream := r.Length != 0 && r.Held == nil

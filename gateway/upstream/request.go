@@ -65,8 +65,9 @@ func ValidTarget(target string) bool {
 	return true
 }
 
-// appendHead writes the request line and the header section, its empty line included.
-func (r *Request) appendHead(b []byte, authority string) ([]byte, error) {
+// AppendHead writes the request line and the header section, its empty line included. The authority
+// stands in for an empty Host.
+func (r *Request) AppendHead(b []byte, authority string) ([]byte, error) {
 	if !ValidTarget(r.Target) {
 		return b, errTarget
 	}
