@@ -14,21 +14,26 @@ import (
 
 // build makes a table from a configuration, taking from the former table the backends that have not
 // changed and the records of the routes that are still there.
-func (g *Gateway) build(c *Config, former *table) (t *table, err error) {
-	t = &table{config: c, backends: map[string]*backend{}, byName: map[string]*route{}, sticky: newSticky(c.Sticky)}
-	if t.peers, err = parsePeers(c.TrustedPeers); err != nil {
+func (g *Gateway) build(c *Config, former *table) (*table, error) {
+	t := &table{config: c, backends: map[string]*backend{}, byName: map[string]*route{}, sticky: newSticky(c.Sticky)}
+	if err := g.fill(t, former); err != nil {
+		t.retire(former) // nothing begun for a table that is not used lives on
 		return nil, err
+	}
+	return t, nil
+}
+
+// fill builds what the table's configuration says. After an error the table has what was begun.
+func (g *Gateway) fill(t, former *table) (err error) {
+	c := t.config
+	if t.peers, err = parsePeers(c.TrustedPeers); err != nil {
+		return err
 	}
 	if t.override, err = newOverride(c.Override); err != nil {
-		return nil, err
+		return err
 	}
-	defer func() {
-		if err != nil {
-			t.retire(former) // nothing begun for a table that is not used lives on
-		}
-	}()
 	if err := g.buildBackends(t, former); err != nil {
-		return nil, err
+		return err
 	}
 	for _, config := range c.Routes {
 		r := g.buildRoute(t, config, former)
@@ -37,10 +42,10 @@ func (g *Gateway) build(c *Config, former *table) (t *table, err error) {
 	}
 	t.rest = g.buildRoute(t, Route{Name: restRoute, From: t.restBackend()}, former)
 	if t.rest.old == nil {
-		return nil, fmt.Errorf("gateway.backends: there is no backend %q for requests that no route matches", oldBackend)
+		return fmt.Errorf("gateway.backends: there is no backend %q for requests that no route matches", oldBackend)
 	}
 	t.index, err = newIndex(t.routes)
-	return t, err
+	return err
 }
 
 // restBackend serves what no route matches: the old side, by name or because there is no other.

@@ -91,19 +91,6 @@ func TestValidateNamesThePlace(t *testing.T) {
 	}
 }
 
-func TestServers(t *testing.T) {
-	for server, good := range map[string]bool{
-		"http://a": true, "https://a:443": true, "http://[::1]:80": true, "http://10.0.0.1:65535": true, "http://a_b.svc:1": true,
-		"": false, "a": false, "a:80": false, "//a": false, "http:a": false, "http://": false, "http://:80": false, "http://a:": false,
-		"http://a:0": false, "http://a:65536": false, "http://a/": false, "http://a?": false, "http://a#f": false, "http://u@a": false,
-		"unix:///run/a": false, "http://a b": false, "HTTP://a": true, "http://[::1": false,
-	} {
-		if what, remedy := faultOfServer(server); (what == "") != good || (what == "") != (remedy == "") {
-			t.Errorf("%q: got %q, %q", server, what, remedy)
-		}
-	}
-}
-
 // TestPatternsAgreeWithServeMux compares the spread patterns with one ServeMux for all, on random sets
 // with many conflicts, below and above the number of wildcards that are kept in every shard.
 func TestPatternsAgreeWithServeMux(t *testing.T) {
