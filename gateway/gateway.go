@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"yadokari/certs"
+	"yadokari/shift"
 )
 
 // Gateway is the data plane: an http.Handler for users' requests, and the shift.DataPlane that moves
@@ -34,7 +35,9 @@ type Gateway struct {
 	tunnels  sessions
 	drains   drainFile
 
-	mu      sync.Mutex // guards a reload against another, and front
+	reloading sync.Mutex // guards a reload, which may wait for names to be looked up, against another
+
+	mu      sync.Mutex // guards front and second
 	life    context.Context
 	running sync.WaitGroup
 	front   *front
@@ -72,12 +75,17 @@ var ErrNeedsRestart = errors.New("the rest has been taken over, but this takes e
 // reads once (see needRestart) needs a new one; the rest is taken over and an ErrNeedsRestart that names
 // it returned. Any other error changes nothing.
 func (g *Gateway) Reload(c Config) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
 	old := g.table.Load()
 	t, err := g.build(&c, old)
 	if err != nil {
 		return err
+	}
+	for _, r := range old.routes {
+		if now := t.byName[r.name]; now == nil || now.config.From != r.config.From || now.config.To != r.config.To || now.new == nil {
+			r.move(shift.Placement{}) // its share was for other sides: the control loop hears of it only later
+		}
 	}
 	g.table.Store(t)
 	old.retire(t)

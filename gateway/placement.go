@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"math"
+	"time"
 
 	"yadokari/shift"
 )
@@ -20,6 +21,8 @@ type placement struct {
 	shift.Placement
 	below uint64 // keys whose point is below go to the new side
 	all   bool   // the share is 100%
+	// linger is how long tunnels to the new side live on once nobody is led there.
+	linger time.Duration
 }
 
 func newPlacement(p shift.Placement) *placement {

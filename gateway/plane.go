@@ -19,11 +19,26 @@ func (g *Gateway) Apply(name string, p shift.Placement) error {
 	if r.new == nil && p != (shift.Placement{}) {
 		return fmt.Errorf("route %q has no shift: its users stay on %s", name, r.old.name)
 	}
-	placed := newPlacement(p)
-	if before := r.placement.Swap(placed); before.leads() && !placed.leads() {
-		r.sessions.closeAfter(r.config.Shift.Linger)
-	}
+	r.move(p)
 	return nil
+}
+
+// move places the route's users. The same placement again changes nothing: what began under it goes on
+// to count.
+func (r *route) move(p shift.Placement) {
+	before := r.placement.Load()
+	if before.Placement == p {
+		return
+	}
+	placed := newPlacement(p)
+	placed.linger = before.linger // a reload may have taken the shift away, and with it its linger
+	if r.config.Shift != nil {
+		placed.linger = r.config.Shift.Linger
+	}
+	r.placement.Store(placed)
+	if before.leads() && !placed.leads() {
+		r.sessions.closeAfter(placed.linger)
+	}
 }
 
 // Collect adds what the route's sides have done since the last call.
