@@ -102,13 +102,16 @@ func (g *Gateway) buildBackends(t *table, former *table) error {
 		g.logger.Error("drained servers are not known", "error", err)
 	}
 	for name, config := range t.config.Backends {
-		if former != nil {
-			if b := former.backends[name]; b != nil && reflect.DeepEqual(b.config, config) {
+		options := balance.Options{Name: name, Logger: g.logger, Drained: drained[name]}
+		if former != nil && former.backends[name] != nil {
+			b := former.backends[name]
+			if reflect.DeepEqual(b.config, config) {
 				t.backends[name] = b
 				continue
 			}
+			options.Former = b.group.Names()
 		}
-		b, err := g.openBackend(name, config, drained[name])
+		b, err := g.openBackend(config, options)
 		if err != nil {
 			return err
 		}
@@ -117,18 +120,18 @@ func (g *Gateway) buildBackends(t *table, former *table) error {
 	return nil
 }
 
-func (g *Gateway) openBackend(name string, config Backend, drained []string) (*backend, error) {
+func (g *Gateway) openBackend(config Backend, o balance.Options) (*backend, error) {
 	secure := &tls.Config{MinVersion: tls.VersionTLS12}
 	if config.Upstream.CA != "" {
 		authorities, err := certs.LoadPool(config.Upstream.CA)
 		if err != nil {
-			return nil, fmt.Errorf("backend %q: ca: %w", name, err)
+			return nil, fmt.Errorf("backend %q: ca: %w", o.Name, err)
 		}
 		secure.RootCAs = authorities
 	}
-	b := &backend{name: name, config: config, transport: upstream.New(config.Upstream, secure)}
+	b := &backend{name: o.Name, config: config, transport: upstream.New(config.Upstream, secure)}
 	var err error
-	b.group, err = balance.New(config.Balance, balance.Options{Name: name, Logger: g.logger, Drained: drained},
+	b.group, err = balance.New(config.Balance, o,
 		func(a balance.Address) *upstream.Host { return b.transport.Open(a.URL, a.HostPort) })
 	if err != nil {
 		return nil, err

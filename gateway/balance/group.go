@@ -38,6 +38,9 @@ type Options struct {
 	// Drained are the IDs drained before the process started; they may belong to servers that are not
 	// there at present.
 	Drained []string
+	// Former are the names of the group that this one takes the place of. What they led to stays in use
+	// while a name cannot be looked up.
+	Former []NameStatus
 }
 
 // Group is the servers of one backend. Its methods are safe for concurrent use.
@@ -96,7 +99,9 @@ func New[T io.Closer](cfg Config, o Options, open func(Address) T) (*Group[T], e
 	g.slow.Stop()
 	for _, text := range cfg.Servers {
 		base, _ := parseServer(text) // Validate did
-		g.names = append(g.names, newName(base))
+		n := newName(base)
+		n.inherit(o.Former)
+		g.names = append(g.names, n)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()

@@ -31,6 +31,20 @@ func newName(base *url.URL) *name {
 	return n
 }
 
+// inherit takes over the addresses that the same name led to.
+func (n *name) inherit(former []NameStatus) {
+	for _, was := range former {
+		if n.literal || was.URL != n.base.String() {
+			continue
+		}
+		for _, address := range was.Addresses {
+			if ip, err := netip.ParseAddr(address); err == nil { // Names wrote it
+				n.addresses = append(n.addresses, ip)
+			}
+		}
+	}
+}
+
 func (g *Group[T]) hasNames() bool {
 	return slices.ContainsFunc(g.names, func(n *name) bool { return !n.literal })
 }

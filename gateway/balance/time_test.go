@@ -438,3 +438,32 @@ func TestANameThatDoesNotResolveYet(t *testing.T) {
 		}
 	})
 }
+
+// A group that takes another's place while names cannot be looked up goes on with what they led to.
+func TestSuccessorWithoutAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &records{}
+		r.set("pods", "10.0.0.1", "10.0.0.2")
+		former, _ := group(t, config("http://pods:80"), Options{Resolver: r})
+		r.Lock()
+		delete(r.hosts, "pods")
+		r.Unlock()
+		cfg := config("http://pods:80", "http://others:80")
+		g, _ := group(t, cfg, Options{Resolver: r, Former: former.Names()})
+		if got := shares(t, g, 300); got["10.0.0.1:80"] == 0 || got["10.0.0.2:80"] == 0 {
+			t.Errorf("requests went to %v", got)
+		}
+		defer running(t, g)()
+		if n := g.Names(); n[0].Error == "" || n[1].Error == "" || len(n[1].Addresses) > 0 {
+			t.Errorf("%+v", n)
+		}
+		r.set("pods", "10.0.0.3")
+		pass(5 * time.Second)
+		if got := shares(t, g, 300); len(got) != 1 || got["10.0.0.3:80"] == 0 {
+			t.Errorf("with an answer again, requests went to %v", got)
+		}
+		if err := former.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
