@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -41,60 +42,70 @@ func (x *exchange) wantCapture() {
 	}
 }
 
+// original is the request of which a copy was made, as the old side served it.
+type original struct {
+	outcome
+	placed *placement
+}
+
 // offerCopy hands the request and its answer to the mirror, which never makes anyone wait.
 func (x *exchange) offerCopy() {
 	if x.capture == nil {
 		return
 	}
-	if x.served.outcome != upstream.OK || x.capture.header == nil {
-		x.capture.body.Drop()
-		return
-	}
-	header := make(http.Header, len(x.r.Header)+3)
+	header := make(http.Header, len(x.r.Header))
 	for name, values := range x.r.Header {
 		if !x.skip(name) {
 			header[name] = values
 		}
 	}
-	header.Set("X-Forwarded-For", x.origin.client)
-	header.Set("X-Forwarded-Host", x.r.Host)
-	header.Set("X-Forwarded-Proto", x.gateway.scheme)
-	x.capture.body.Offer(
-		&mirror.Request{Method: x.r.Method, Target: x.request.Target, Host: x.r.Host, Header: header},
-		&mirror.Response{Status: x.status, Header: x.capture.header, Latency: x.served.took},
-	)
+	primary := &mirror.Response{Status: x.served.status, Header: x.capture.header}
+	if x.served.outcome != upstream.OK {
+		primary.Status = 0
+	}
+	x.capture.body.Offer(&mirror.Request{
+		Method: x.r.Method, Target: x.request.Target, Host: x.r.Host, Header: header, Extra: bytes.Clone(x.extra),
+		Of: original{outcome{x.first.failed(), x.first.took}, x.placed},
+	}, primary)
+	x.capture = nil
+}
+
+// dropCopy is for a request that says nothing of its side, and of which no copy is made.
+func (x *exchange) dropCopy() {
+	if x.capture != nil {
+		x.capture.body.Drop()
+		x.capture = nil
+	}
 }
 
 // sendCopy sends a copied request to one side. What the new side does with it counts as a first
 // attempt there; the old side's second answer is only there to be compared.
 func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Request, maxBody int64) (*mirror.Response, error) {
-	target, fresh := r.old, s == mirror.NewSide
-	if fresh {
-		target = r.new
+	target, count := r.old, func(bool, time.Duration) {}
+	if s == mirror.NewSide {
+		target, count = r.new, func(failed bool, took time.Duration) {
+			if !called(ctx) {
+				r.countCopy(copied.Of.(original), outcome{failed, took})
+			}
+		}
 	}
 	began := time.Now()
 	a := target.send(ctx, &upstream.Request{
-		Method: copied.Method, Target: copied.Target, Host: copied.Host, Header: copied.Header, Replayable: true,
+		Method: copied.Method, Target: copied.Target, Host: copied.Host, Header: copied.Header, Extra: copied.Extra, Replayable: true,
 	})
 	defer a.end()
 	if a.failure != nil {
-		if fresh && !called(ctx) {
-			r.countCopy(true, time.Since(began))
-		}
+		count(true, time.Since(began))
 		return nil, a.failure
 	}
 	body, err := io.ReadAll(io.LimitReader(a.response, maxBody+1))
-	took := time.Since(began)
-	if fresh && !called(ctx) {
-		r.countCopy(err != nil || a.response.StatusCode >= 500, took)
-	}
+	count(err != nil || a.response.StatusCode >= 500, time.Since(began))
 	if err != nil {
 		return nil, errors.Join(ctx.Err(), err)
 	}
 	truncated := int64(len(body)) > maxBody
 	return &mirror.Response{
-		Status: a.response.StatusCode, Header: a.response.Header, Body: body[:min(int64(len(body)), maxBody)],
-		Truncated: truncated, Latency: took,
+		Status: a.response.StatusCode, Header: a.response.Header, Body: body[:min(int64(len(body)), maxBody)], Truncated: truncated,
 	}, nil
 }
 
@@ -102,7 +113,14 @@ func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Requ
 // than mirror.timeout was not.
 func called(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
-func (r *route) countCopy(failed bool, took time.Duration) {
-	r.sides[newSide].add(failed, took)
-	r.streak.add(failed)
+// countCopy counts what the new side did with a copy, unless the route has moved since the request came:
+// then it says nothing of the stage that is judged now.
+func (r *route) countCopy(of original, by outcome) {
+	if of.placed != r.placement.Load() {
+		r.late.Add(1)
+		return
+	}
+	r.sides[newSide].add(by.failed, by.took)
+	r.streak.add(by.failed)
+	r.pairs.add(of.outcome, by)
 }

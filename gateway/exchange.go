@@ -258,6 +258,7 @@ func (x *exchange) end() {
 	x.body.abandon()
 	if x.route != nil {
 		x.count()
+		x.dropCopy()
 		x.gateway.log.write(x)
 	}
 	x.gateway, x.table, x.w, x.r, x.route, x.placed, x.capture = nil, nil, nil, nil, nil, nil, nil
@@ -288,5 +289,7 @@ func (x *exchange) count() {
 	if x.side == newSide && x.first.outcome != upstream.Canceled {
 		x.route.streak.add(failed)
 	}
-	x.offerCopy()
+	if x.first.outcome != upstream.Canceled {
+		x.offerCopy()
+	}
 }

@@ -49,6 +49,7 @@ func (g *Gateway) Collect(name string, w *judge.Window) {
 	}
 	r.sides[oldSide].collect(&w.Old)
 	r.sides[newSide].collect(&w.New)
+	r.pairs.collect(&w.Pairs)
 	w.Streak = max(w.Streak, r.streak.collect())
 	fallbacks := r.fallbacks.Load()
 	w.Fallbacks += fallbacks - r.collected.fallbacks

@@ -21,6 +21,7 @@ type route struct {
 type record struct {
 	placement atomic.Pointer[placement]
 	sides     [2]tally
+	pairs     pairs
 	streak    streak
 	fallbacks atomic.Uint64
 	late      atomic.Uint64              // requests that ended after the route had moved; left out of the verdict

@@ -75,6 +75,46 @@ func (t *tally) durations() durations {
 	return all
 }
 
+// pairs is what both sides did with requests that were copied, since the last collection.
+type pairs struct {
+	mu     sync.Mutex
+	window judge.Pairs
+}
+
+// outcome is how one side did with a request.
+type outcome struct {
+	failed bool
+	took   time.Duration
+}
+
+func (p *pairs) add(old, new outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old.addTo(&p.window.Old)
+	new.addTo(&p.window.New)
+}
+
+func (o outcome) addTo(t *judge.Tally) {
+	t.Requests++
+	if o.failed {
+		t.Failures++
+	} else {
+		t.Latency.Add(judge.Bucket(o.took), 1)
+	}
+}
+
+func (p *pairs) collect(into *judge.Pairs) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.window.Old.Requests == 0 {
+		return
+	}
+	into.Old.Merge(&p.window.Old)
+	into.New.Merge(&p.window.New)
+	p.window.Old.Reset()
+	p.window.New.Reset()
+}
+
 // streak is the run of first attempts on the new side that fail one after the other.
 type streak struct{ current, longest atomic.Uint64 }
 

@@ -25,9 +25,17 @@ type Comparison struct {
 	Noisy uint64
 }
 
+// Pairs is what both sides did with the requests of which the new side got a copy, each counted once on
+// both sides. While only copies go there it is these that are compared: the old side's other requests (a
+// page that the browser has already, a form that is sent) are of another kind.
+type Pairs struct{ Old, New Tally }
+
 // Window is what both sides of one route did in the same span of time.
 type Window struct {
+	// Old and New are all first attempts of each side, copies included.
 	Old, New Tally
+	// Pairs are of the mirror stage.
+	Pairs Pairs
 	// Streak is the longest run of first attempts on the new side that failed one after the other
 	// and that was still unbroken, or was broken, within the span. A run goes on over windows.
 	Streak uint64
@@ -40,7 +48,9 @@ type Window struct {
 func (w *Window) Reset() {
 	w.Old.Reset()
 	w.New.Reset()
-	w.Streak = 0
+	w.Pairs.Old.Reset()
+	w.Pairs.New.Reset()
+	w.Streak, w.Fallbacks = 0, 0
 	w.Mirror = Comparison{}
 }
 

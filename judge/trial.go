@@ -93,7 +93,11 @@ func (t *Trial) Add(w *Window) {
 	if t.failed != "" {
 		return
 	}
-	old, new := t.old.add(&w.Old), t.new.add(&w.New)
+	from := Pairs{w.Old, w.New}
+	if t.criteria.Mirror {
+		from = w.Pairs
+	}
+	old, new := t.old.add(&from.Old), t.new.add(&from.New)
 	t.addErrors(old, new)
 	if t.breaker.see(t.criteria.Breaker, w.Streak, old, new) {
 		t.failed = "breaker"

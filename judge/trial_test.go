@@ -153,7 +153,9 @@ func TestBreaker(t *testing.T) {
 func TestMirror(t *testing.T) {
 	c := usual()
 	c.Mirror = true
-	pair := Window{Old: served(10, 0, time.Millisecond), New: served(10, 0, time.Millisecond)}
+	// Users get most answers in no time: not changed since they came last. Those have no copies.
+	pair := Window{Old: served(1000, 0, 0), New: served(10, 0, time.Millisecond)}
+	pair.Pairs = Pairs{served(10, 0, time.Millisecond), served(10, 0, time.Millisecond)}
 	window := func(different uint64) Window {
 		w := pair
 		w.Mirror = Comparison{Compared: 10, Different: different}
@@ -257,6 +259,7 @@ func FuzzTrial(f *testing.F) {
 		}
 		w.Old.Latency.Add(int(int32(streak)), oldRequests)
 		w.New.Latency.Add(int(int32(compared)), newRequests)
+		w.Pairs = Pairs{w.Old, w.New}
 		if reference {
 			c.Reference = &w.Old
 		}

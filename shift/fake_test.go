@@ -299,6 +299,10 @@ func healthy(p Placement, w *judge.Window) {
 	w.New.Latency.Add(judge.Bucket(20*time.Millisecond), n)
 	if p.Mirror {
 		w.Mirror.Compared += n
+		for _, side := range []*judge.Tally{&w.Pairs.Old, &w.Pairs.New} {
+			side.Requests += n
+			side.Latency.Add(judge.Bucket(20*time.Millisecond), n)
+		}
 	}
 	if p.Share < 1 {
 		w.Old.Requests += 10 - n
@@ -312,6 +316,8 @@ func dead(p Placement, w *judge.Window) {
 	if w.New.Requests > 0 {
 		w.New.Failures = w.New.Requests
 		w.New.Latency.Reset()
+		w.Pairs.New.Failures = w.Pairs.New.Requests
+		w.Pairs.New.Latency.Reset()
 		w.Streak += 10
 		w.Fallbacks += w.New.Requests
 	}

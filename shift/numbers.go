@@ -37,24 +37,10 @@ type sums struct {
 }
 
 func (s *sums) add(w *judge.Window) {
-	addTally(&s.old, &w.Old)
-	addTally(&s.new, &w.New)
+	s.old.Merge(&w.Old)
+	s.new.Merge(&w.New)
 	s.fallbacks += w.Fallbacks
 	s.compared += w.Mirror.Compared
-}
-
-func addTally(to, from *judge.Tally) {
-	to.Requests += from.Requests
-	to.Failures += from.Failures
-	to.Latency.Merge(&from.Latency)
-}
-
-// reset makes w ready for another Collect without giving its memory away.
-func reset(w *judge.Window) {
-	old, new := w.Old.Latency, w.New.Latency
-	old.Reset()
-	new.Reset()
-	*w = judge.Window{Old: judge.Tally{Latency: old}, New: judge.Tally{Latency: new}}
 }
 
 func (s *sums) numbers() Numbers {

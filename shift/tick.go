@@ -61,7 +61,7 @@ func (c *Controller) visit(r *route, now time.Time) func() {
 		return nil
 	}
 	w := &c.ticker.window
-	reset(w)
+	w.Reset()
 	c.plane.Collect(r.name, w)
 	r.minute.add(now, w)
 	r.pace.add(now, w)
@@ -173,8 +173,8 @@ func (c *Controller) promoted(r *route, now time.Time) (Record, error) {
 // reference is what the old side did in this journey.
 func (r *route) reference() judge.Tally {
 	var t judge.Tally
-	addTally(&t, &r.journey.old)
-	addTally(&t, &r.stage.old)
+	t.Merge(&r.journey.old)
+	t.Merge(&r.stage.old)
 	return t
 }
 
@@ -195,7 +195,7 @@ func (c *Controller) enter(r *route, next Record) {
 	c.plane.Collect(r.name, &w)
 	c.observe(r, former.place(), &w, time.Now())
 	if former.State.watched() && former.Stage.Share < 1 && next.State.watched() {
-		addTally(&r.journey.old, &r.stage.old)
+		r.journey.old.Merge(&r.stage.old)
 	} else {
 		r.journey = sums{}
 	}

@@ -25,11 +25,15 @@ func (m *Mirror) run(r *Request, primary *Response) {
 	defer m.underWay.Add(-1)
 	defer m.survive(r)
 	c := &exchange{Mirror: m, request: r, sent: forCopy(r)}
-	c.reference(primary)
+	if !primary.failed() {
+		c.reference(primary)
+	}
 	answer, err := c.ask(NewSide)
 	switch {
 	case m.ctx.Err() != nil:
 		m.counts.aborted.Add(1)
+	case primary.failed():
+		m.counts.unmatched.Add(1)
 	case err != nil:
 		m.counts.failed.Add(1)
 		m.log.Debug("mirror: no answer from the new side", "method", r.Method, "target", redactTarget(r.Target), "error", err)

@@ -64,11 +64,12 @@ func (m *Mirror) Want() bool {
 }
 
 // Offer hands over a request and the old side's answer to it, to be copied and compared. It never
-// blocks: without a free place the request is counted as skipped. Both are the Mirror's from then on:
+// blocks: without a free place the request is counted as skipped. One that the old side has failed is
+// copied as well, or the new side would be asked more than the old one, but compared with nothing. Both are the Mirror's from then on:
 // neither the headers nor the body may be changed afterwards.
 func (m *Mirror) Offer(r *Request, primary *Response) {
 	m.counts.chosen.Add(1)
-	if !safe(r.Method) || !fit(primary) {
+	if !safe(r.Method) || !fit(primary) && !primary.failed() {
 		m.counts.unfit.Add(1)
 		return
 	}

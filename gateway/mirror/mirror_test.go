@@ -239,12 +239,27 @@ func TestUnfit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sides{old: page(`1`), new: page(`1`)}
 		m := start(t, testConfig(), s)
-		for _, status := range []int{206, 304, 500, 503} {
+		for _, status := range []int{206, 304, 412} {
 			m.Offer(get("/"), &Response{Status: status})
 		}
 		m.Offer(&Request{Method: "POST", Target: "/"}, answer("", ""))
 		synctest.Wait()
-		if got := m.Stats(); got.Unfit != 5 || got.Copied != 0 || s.asked[NewSide].Load() != 0 {
+		if got := m.Stats(); got.Unfit != 4 || got.Copied != 0 || s.asked[NewSide].Load() != 0 {
+			t.Errorf("stats %+v", got)
+		}
+	})
+}
+
+// What the old side has failed is copied too, so that both sides are asked the same, and compared with nothing.
+func TestCopyOfAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sides{old: page(`1`), new: page(`1`)}
+		m := start(t, testConfig(), s)
+		for _, status := range []int{0, 500, 503} {
+			m.Offer(get("/"), &Response{Status: status})
+		}
+		synctest.Wait()
+		if got := m.Stats(); got.Copied != 3 || got.Unmatched != 3 || got.Compared+got.Asked > 0 || s.asked[NewSide].Load() != 3 {
 			t.Errorf("stats %+v", got)
 		}
 	})

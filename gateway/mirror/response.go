@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // Side is one of the two places a copy can be sent to.
@@ -33,17 +32,21 @@ type Request struct {
 	Method string      // GET, HEAD or OPTIONS
 	Target string      // the origin-form request target: path and query
 	Host   string      // the Host header
-	Header http.Header // what the old side was sent
+	Header http.Header // of the client, as far as it is passed on
+	Extra  []byte      // more field lines that the old side was sent, each ended by CRLF
+	Of     any         // what the sender knows the request by; a Mirror does not look at it
 }
 
 // Response is one side's answer.
 type Response struct {
-	Status    int           // the HTTP status
-	Header    http.Header   // the response headers
-	Body      []byte        // the body as sent, still encoded, or its first part
-	Truncated bool          // whether Body is only the first part
-	Latency   time.Duration // to the last byte of Body
+	Status    int         // the HTTP status; 0: there was no answer, or half of one
+	Header    http.Header // the response headers
+	Body      []byte      // the body as sent, still encoded, or its first part
+	Truncated bool        // whether Body is only the first part
 }
+
+// failed tells whether the side could not answer.
+func (r *Response) failed() bool { return r.Status == 0 || r.Status >= 500 }
 
 // safe tells whether a request with this method may be sent a second time by a mirror.
 func safe(method string) bool {

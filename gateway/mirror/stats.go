@@ -3,13 +3,14 @@ package mirror
 import "sync/atomic"
 
 // Stats are a Mirror's counts since it was made. They add up: Chosen = Skipped + Unfit + Copied, and
-// Copied = Compared + Failed + Aborted + UnderWay once no copy is changing state.
+// Copied = Compared + Failed + Unmatched + Aborted + UnderWay once no copy is changing state.
 type Stats struct {
 	Chosen     uint64 `json:"chosen"`     // requests offered, or wanted but for a free place
 	Skipped    uint64 `json:"skipped"`    // not copied because all places were taken
 	Unfit      uint64 `json:"unfit"`      // not copied because the old side's answer compares with nothing
 	Copied     uint64 `json:"copied"`     // sent to the new side
 	Failed     uint64 `json:"failed"`     // copies without an answer from the new side
+	Unmatched  uint64 `json:"unmatched"`  // copies of requests that the old side has failed: nothing to compare with
 	Aborted    uint64 `json:"aborted"`    // copies ended by Close, or by a mistake of ours that is in the log
 	Compared   uint64 `json:"compared"`   // copies whose answer was compared
 	Different  uint64 `json:"different"`  // comparisons with a difference that is not noise
@@ -22,6 +23,7 @@ type Stats struct {
 
 type counts struct {
 	chosen, skipped, unfit, copied, failed, aborted       atomic.Uint64
+	unmatched                                             atomic.Uint64
 	compared, different, noisy, opaque, asked, unanswered atomic.Uint64
 }
 
@@ -30,7 +32,7 @@ func (m *Mirror) Stats() Stats {
 	c := &m.counts
 	return Stats{
 		Chosen: c.chosen.Load(), Skipped: c.skipped.Load(), Unfit: c.unfit.Load(), Copied: c.copied.Load(),
-		Failed: c.failed.Load(), Aborted: c.aborted.Load(), Compared: c.compared.Load(),
+		Failed: c.failed.Load(), Unmatched: c.unmatched.Load(), Aborted: c.aborted.Load(), Compared: c.compared.Load(),
 		Different: c.different.Load(), Noisy: c.noisy.Load(), Opaque: c.opaque.Load(),
 		Asked: c.asked.Load(), Unanswered: c.unanswered.Load(), UnderWay: m.underWay.Load(),
 	}
