@@ -27,7 +27,8 @@ const (
 	// FaultWrong answers in time with wrong content: other values in JSON, another text in a page.
 	FaultWrong FaultKind = "wrong"
 	// FaultMemory takes memory until the kernel kills the copy for want of it, as a container with a
-	// memory limit below 1 GiB is; where there is no such limit it stops at that and answers 500.
+	// memory limit below 1 GiB is; where there is no such limit it stops at that and answers 500. The copy
+	// is killed in the middle of a line of its audit log.
 	FaultMemory FaultKind = "memory"
 )
 

@@ -23,6 +23,8 @@ type FaultCounts struct {
 // faultSet is the faults in force. They can be replaced while requests run.
 type faultSet struct {
 	active atomic.Pointer[[]*activeFault]
+	// tear begins what a copy that is killed leaves half done, and returns what completes it; nil: nothing.
+	tear func() (mend func())
 }
 
 func newFaultSet(faults []Fault) *faultSet {
@@ -82,6 +84,9 @@ func (set *faultSet) handler(next http.Handler) http.Handler {
 		if fault == nil {
 			next.ServeHTTP(w, r)
 			return
+		}
+		if fault.Kind == FaultMemory && set.tear != nil {
+			defer set.tear()()
 		}
 		fault.serve(w, r, next)
 	})

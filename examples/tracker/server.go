@@ -72,6 +72,7 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*Server, error) 
 	if s.audit, err = openAudit(config.Audit, config.Version, log); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
+	s.faults.tear = s.audit.tear
 	if s.mail, err = startMailer(config.Mail, log); err != nil {
 		return nil, errors.Join(err, s.audit.close(), s.store.Close())
 	}

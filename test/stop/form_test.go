@@ -58,6 +58,7 @@ const (
 type place struct {
 	service string // its address
 	mail    string // its mail server
+	logs    string // the section agent.logs
 	data    string // folder of this machine that all copies share
 	out     string // folder of this machine with a folder for each pod
 }
@@ -81,7 +82,7 @@ func (f *form) manifest(t *testing.T, p place) string {
 	for _, name := range []string{"common", f.name} {
 		err := templates.ExecuteTemplate(&text, name+".yaml", map[string]any{
 			"App": string(args), "Data": p.data, "Out": p.out, "Service": p.service, "Mail": p.mail,
-			"Grace": grace, "PodGrace": podGrace, "Keep": indent(f.keep), "Shutdown": indent(f.shutdown),
+			"Grace": grace, "PodGrace": podGrace, "Keep": indent(f.keep), "Logs": indent(p.logs), "Shutdown": indent(f.shutdown),
 			"Ready": `{httpGet: {path: /healthz, port: 8080}, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 10}`,
 		})
 		if err != nil {

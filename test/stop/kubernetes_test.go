@@ -30,18 +30,22 @@ func TestKubernetes(t *testing.T) {
 	for i, f := range forms {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			for j, one := range []struct {
+			cases := []struct {
 				name string
 				test func(*testing.T, *kube.Cluster, form, int)
-			}{{"Calm", testCalm}, {"OutOfMemory", testOutOfMemory}, {"Down", testDown}, {"Slow", testSlow}} {
+			}{{"Calm", testCalm}, {"OutOfMemory", testOutOfMemory}, {"MailDown", testMailDown}, {"MailSlow", testMailSlow}}
+			for j, one := range cases {
 				t.Run(one.name, func(t *testing.T) { one.test(t, c, f, 10*i+j) })
+			}
+			for j, trouble := range lineTroubles {
+				t.Run(trouble.name, func(t *testing.T) { trouble.test(t, c, f, 10*i+len(cases)+j) })
 			}
 		})
 	}
 }
 
-// testCalm: rolling restarts and pod deletions while people use the tracker. No request fails, no mail is
-// lost, each arrives once, and every receipt says so.
+// testCalm: rolling restarts and pod deletions while people use the tracker. No request fails, no mail and no
+// line of the audit log is lost, and every receipt says so.
 func testCalm(t *testing.T, c *kube.Cluster, f form, number int) {
 	s := newSite(t, c, f, number)
 	s.visit()
@@ -76,10 +80,11 @@ func testCalm(t *testing.T, c *kube.Cluster, f form, number int) {
 		if !r.Complete || r.Exit != 0 || r.Reason != "terminated" {
 			t.Errorf("%v: %s", e, e.Message)
 		}
-		if file := s.fileReceipt(e.pod); file != e.Message {
+		if file := s.fileReceipt(e.pod); file != e.Message && !r.Cut {
 			t.Errorf("%v: the receipt's file says %q, the termination message %q", e, file, e.Message)
 		}
 		s.checkEnd(e, r)
+		s.checkLogs(e.pod)
 	})
 	t.Logf("%s: %v", s.namespace, sum)
 	if sum.receipts != s.ends.known() {
@@ -93,6 +98,7 @@ func testCalm(t *testing.T, c *kube.Cluster, f form, number int) {
 	if int64(duplicates) > sum.perhapsTwice {
 		t.Errorf("%d copies, and %d perhaps twice", duplicates, sum.perhapsTwice)
 	}
+	s.shipped()
 }
 
 // checkEnd wants the app to be known as finished in the way that is the form's.

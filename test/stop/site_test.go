@@ -35,6 +35,7 @@ type site struct {
 	number    int
 	out       string
 	box       *postbox
+	archive   *archive
 	ends      *ends
 	gateway   string // its URL
 	transport *http.Transport
@@ -50,9 +51,12 @@ func newSite(t *testing.T, c *kube.Cluster, f form, number int) *site {
 	s := &site{T: t, ctx: ctx, cluster: c, form: f, namespace: fmt.Sprintf("%s-%d", f.name, number), number: number, out: t.TempDir()}
 	mail := fmt.Sprintf("%s:%d", kube.NodeIP, 2500+number)
 	s.box = newPostbox(t, func() (net.Listener, error) { return c.Listen(ctx, "tcp", mail) })
+	s.archive = newArchive(t, func() (net.Listener, error) {
+		return c.Listen(ctx, "tcp", net.JoinHostPort(kube.NodeIP, fmt.Sprint(2600+number)))
+	})
 	s.must(c.Namespace(ctx, s.namespace))
 	s.ends = watchEnds(ctx, t, c, s.namespace)
-	where := place{service: fmt.Sprintf("10.96.7.%d", 10+number), mail: mail, data: t.TempDir(), out: s.out}
+	where := place{service: fmt.Sprintf("10.96.7.%d", 10+number), mail: mail, logs: s.logs("/out/checkpoints"), data: t.TempDir(), out: s.out}
 	_, err := c.KubectlInput(ctx, strings.NewReader(f.manifest(t, where)), "apply", "-n", s.namespace, "-f", "-")
 	s.must(err)
 	t.Cleanup(s.removePods) // before their folders go

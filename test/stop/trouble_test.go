@@ -14,8 +14,9 @@ import (
 	"yadokari/test/kube"
 )
 
-// testOutOfMemory: the app is killed for want of memory, once while it serves and once while it stops.
-// It leaves no marker, its own queue goes with it, and every mail that it was told is safe arrives.
+// testOutOfMemory: the app is killed for want of memory, in the middle of a line of its audit log, once while
+// it serves and once while it stops. It leaves no marker, its own queue goes with it, and every mail that it
+// was told is safe arrives, and every byte of its log.
 func testOutOfMemory(t *testing.T, c *kube.Cluster, f form, number int) {
 	s := newSite(t, c, f, number)
 	s.visit()
@@ -63,11 +64,15 @@ func testOutOfMemory(t *testing.T, c *kube.Cluster, f form, number int) {
 	if sum.accepted != int64(distinct) || sum.leftOver != 0 {
 		t.Errorf("%d mails arrived; %v", distinct, sum)
 	}
+	if torn := s.torn(); torn != 2 {
+		t.Errorf("%d lines were cut off, want 2", torn)
+	}
+	s.shipped()
 }
 
-// testDown: the mail server is down while a pod ends. What the agent has accepted is where its receipt
+// testMailDown: the mail server is down while a pod ends. What the agent has accepted is where its receipt
 // says, and is delivered from there.
-func testDown(t *testing.T, c *kube.Cluster, f form, number int) {
+func testMailDown(t *testing.T, c *kube.Cluster, f form, number int) {
 	s := newSite(t, c, f, number)
 	s.visit()
 	s.mails(20)
@@ -75,8 +80,8 @@ func testDown(t *testing.T, c *kube.Cluster, f form, number int) {
 	s.endTroubled(s.mails(20), func() { s.box.up(t) })
 }
 
-// testSlow: the mail server takes so long for each mail that the time for the stop does not suffice.
-func testSlow(t *testing.T, c *kube.Cluster, f form, number int) {
+// testMailSlow: the mail server takes so long for each mail that the time for the stop does not suffice.
+func testMailSlow(t *testing.T, c *kube.Cluster, f form, number int) {
 	s := newSite(t, c, f, number)
 	s.visit()
 	s.mails(20)
@@ -148,6 +153,7 @@ func (s *site) endTroubled(pod string, mend func()) {
 	if int64(distinct) > sum.accepted || sum.accepted != sum.delivered+sum.leftOver {
 		s.Errorf("%d mails arrived; %v", distinct, sum)
 	}
+	s.shipped()
 	// A delivery that was cut off may have happened: only those can be there twice.
 	if int64(duplicates) > sum.perhapsTwice+sum.leftOver {
 		s.Errorf("%d copies; %v", duplicates, sum)

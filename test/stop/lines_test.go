@@ -1,0 +1,191 @@
+package stop
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"yadokari/lifecycle"
+	"yadokari/logshipper/firehose/firehosetest"
+	"yadokari/test/kube"
+)
+
+// auditLog is the audit log as the containers know it.
+const auditLog = "/out/audit.log"
+
+// written are the lines that the trackers of all pods have written, and how often each.
+func (s *site) written() (lines map[string]int, all int) {
+	s.Helper()
+	names, err := filepath.Glob(filepath.Join(s.out, "*", "audit.log"))
+	s.must(err)
+	lines = map[string]int{}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		s.must(err)
+		for line := range bytes.Lines(text) {
+			lines[string(bytes.TrimSuffix(line, []byte("\n")))]++
+			all++
+		}
+	}
+	return lines, all
+}
+
+// shipped wants every line that was written to have arrived, byte for byte, and nothing else.
+func (s *site) shipped() {
+	s.Helper()
+	written, all := s.written()
+	arrived, lines, copies, err := s.archive.contents()
+	if err != nil {
+		s.Errorf("lines that cannot be: %v", err)
+	}
+	for line, n := range written {
+		if arrived[line] != n {
+			s.Errorf("written %d times, arrived %d times: %s", n, arrived[line], line)
+		}
+	}
+	s.Logf("%s: %d audit lines written, %d distinct lines arrived, %d copies beyond the first, each with the id of its first",
+		s.namespace, all, lines, copies)
+	if lines != all || all == 0 {
+		s.Errorf("%d lines were written, %d distinct ones arrived", all, lines)
+	}
+}
+
+// checkLogs wants the receipt of a pod to say that its audit log is acknowledged to the last byte.
+func (s *site) checkLogs(pod string) {
+	s.Helper()
+	var r struct {
+		Parts []struct {
+			Part   string
+			Out    map[string]int64
+			Detail struct {
+				Files []struct {
+					Path         string
+					Acknowledged int64
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(s.fileReceipt(pod)), &r); err != nil {
+		s.Errorf("the receipt's file of %s: %v", pod, err)
+		return
+	}
+	info, err := os.Stat(s.here(pod, auditLog))
+	if err != nil {
+		s.Error(err)
+		return
+	}
+	for _, part := range r.Parts {
+		if part.Part != "logs" {
+			continue
+		}
+		files := part.Detail.Files
+		if len(files) != 1 || files[0].Path != auditLog || files[0].Acknowledged != info.Size() || part.Out["delivered"] != info.Size() {
+			s.Errorf("%s: the audit log has %d bytes; the receipt: %+v", pod, info.Size(), part)
+		}
+		return
+	}
+	s.Errorf("%s: the receipt says nothing of logs", pod)
+}
+
+// lineTrouble is how the archive can be in trouble while a pod stops.
+type lineTrouble struct {
+	name  string
+	begin func(*archive)
+}
+
+var lineTroubles = []lineTrouble{
+	{"ArchiveDown", (*archive).down},
+	{"ArchiveHangs", func(a *archive) { a.trouble.Store(&firehosetest.Reply{Hang: true}) }},
+	{"ArchiveThrottles", func(a *archive) {
+		a.trouble.Store(&firehosetest.Reply{Status: http.StatusBadRequest, Error: "ThrottlingException"})
+	}},
+}
+
+// test: the archive is in trouble while a pod ends. What was written is where the receipt says, and is
+// shipped from there.
+func (l lineTrouble) test(t *testing.T, c *kube.Cluster, f form, number int) {
+	s := newSite(t, c, f, number)
+	s.visit()
+	s.mails(10)
+	l.begin(s.archive)
+	pod := s.mails(20) // each with a line
+	s.remove(pod)
+	eventually(t, "the pod has ended", func() bool { return s.ends.gone(pod) })
+	s.leave()
+	s.load.Wait()
+	s.archive.down()
+	s.archive.up(t)
+	s.whole(pod)
+	s.close()
+
+	where := ""
+	sum := s.settle(func(e end, r *lifecycle.Receipt) {
+		if e.pod != pod {
+			if !r.Complete {
+				t.Errorf("%v: %s", e, e.Message)
+			}
+			return
+		}
+		if r.Exit != lifecycle.ExitLeftOver || r.Complete {
+			t.Errorf("%v: %s", e, e.Message)
+		}
+		for _, part := range r.Parts {
+			if part.Part == "logs" && part.LeftOver > 0 {
+				where = part.Where
+			}
+		}
+	})
+	t.Logf("%s: %v", s.namespace, sum)
+	if where == "" {
+		t.Fatal("nothing is left over: the test has not met its case")
+	}
+	s.ship(s.here(pod, where))
+	s.shipped()
+	s.arrived(2 * mailWorkers)
+}
+
+// ship sends what is left over, as a person does.
+func (s *site) ship(dir string) {
+	s.Helper()
+	_, before, _, _ := s.archive.contents()
+	file := writeFile(s.T, s.TempDir(), "yadokari.yaml", fmt.Sprintf("agent:\n  logs:\n%s", s.logs("/nonexistent")))
+	command := s.cluster.Command(s.ctx, program("yadokari"), "logs", "ship", dir, "-c", file, "-o", "json")
+	command.Env = append(command.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
+	answer, err := command.CombinedOutput()
+	_, after, _, _ := s.archive.contents()
+	if err != nil || after <= before {
+		s.Errorf("ship: %v, %d lines more: %s", err, after-before, answer)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		s.Errorf("%s is still there", dir)
+	}
+}
+
+// logs is the section agent.logs.
+func (s *site) logs(checkpoints string) string {
+	return fmt.Sprintf(`    - path: %s
+      to: {firehose: {stream: audit, region: ap-northeast-1, endpoint: "http://%s", timeout: 5s}}
+      every: 1s
+      format: json
+      checkpoints: %s
+      leftover: {dir: /out/leftover-logs}
+`, auditLog, net.JoinHostPort(kube.NodeIP, fmt.Sprint(2600+s.number)), checkpoints)
+}
+
+// torn is how many of the lines that were written are no entry: one was cut off when its tracker was
+// killed, and what the next one wrote follows it in the same line.
+func (s *site) torn() (n int) {
+	s.Helper()
+	lines, _ := s.written()
+	for line := range lines {
+		if !json.Valid([]byte(line)) {
+			n++
+		}
+	}
+	return n
+}
