@@ -487,3 +487,16 @@ func BenchmarkWant(b *testing.B) {
 		})
 	}
 }
+
+// The value of a cookie never stays, however short; a short one is looked for as a word, not inside of words.
+func TestShortCookies(t *testing.T) {
+	values := secrets(http.Header{"Cookie": {`theme=dark; n=7; s="x.y"; empty=`}})
+	for text, want := range map[string]string{
+		`<body class="dark">7 of 17, darkness x.y</body>`: `<body class="****">* of 17, darkness ***</body>`,
+		"dark": "****", "7": "*", "": "",
+	} {
+		if got := string(masked([]byte(text), values)); got != want {
+			t.Errorf("%s became %s, want %s", text, got, want)
+		}
+	}
+}

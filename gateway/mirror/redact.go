@@ -12,8 +12,8 @@ import (
 // redacted stands where a secret stood.
 const redacted = "[redacted]"
 
-// minSecret is the length from which a cookie's value is searched for in bodies: shorter ones (a
-// theme, a flag) are found everywhere and are no secrets.
+// minSecret is the length from which a cookie's value is looked for inside of words, too. A shorter one (a
+// theme, a flag) is found as a part of many, and is looked for as a word of its own.
 const minSecret = 6
 
 // lookBack is how far before what is shown of a body the name of a secret is looked for: further than
@@ -78,7 +78,7 @@ func secrets(request http.Header, responses ...*Response) [][]byte {
 	add := func(value string) {
 		value = strings.Trim(strings.TrimSpace(value), `"`)
 		for _, form := range []string{value, unescaped(value), url.QueryEscape(value), html.EscapeString(value)} {
-			if len(form) >= minSecret {
+			if form != "" {
 				found = append(found, []byte(form))
 			}
 		}
@@ -132,10 +132,17 @@ func masked(text []byte, secrets [][]byte) []byte {
 				break
 			}
 			at += found
-			overwrite(text[at : at+len(secret)])
+			if len(secret) >= minSecret || standsAlone(text, at, at+len(secret)) {
+				overwrite(text[at : at+len(secret)])
+			}
 		}
 	}
 	return text
+}
+
+// standsAlone tells whether text[from:to] is no part of a longer word or number.
+func standsAlone(text []byte, from, to int) bool {
+	return (from == 0 || !isWord(text[from-1])) && (to == len(text) || !isWord(text[to]))
 }
 
 // maskedPart is text[from:to] with what stands beside a secret name overwritten too. Names are looked
