@@ -79,7 +79,7 @@ func (l *accessLog) write(x *exchange) {
 		Str("client", x.origin.client).
 		Str("method", x.r.Method).
 		Str("host", x.r.Host).
-		Str("target", x.request.Target).
+		Str("target", target(x.r)).
 		Str("protocol", x.r.Proto).
 		Int("status", x.status).
 		Int64("bytes", x.bytes).

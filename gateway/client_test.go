@@ -4,10 +4,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"yadokari/gateway/framing"
 	"yadokari/setting"
 )
 
@@ -73,6 +76,40 @@ func TestRefusedRequestIsNotWaitedFor(t *testing.T) {
 	out, err := io.ReadAll(r.dial("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345"))
 	if err != nil || !strings.HasPrefix(string(out), "HTTP/1.1 503") {
 		t.Fatalf("got %q, %v", out, err)
+	}
+	eventually(t, "the access log does not know the request", func() bool {
+		text, _ := os.ReadFile(r.log)
+		return strings.Contains(string(text), `"target":"/"`) && strings.Contains(string(text), `"status":503`)
+	})
+	if w := r.window(); w.Old.Requests+w.New.Requests > 0 {
+		t.Errorf("counted %+v", w)
+	}
+}
+
+// What the framing gate ends is counted by reason.
+func TestRejections(t *testing.T) {
+	r := newRig(t)
+	for _, text := range []string{"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"} {
+		_, _ = io.ReadAll(r.dial(text)) // the answer is net/http's 400
+	}
+	if n := r.rejected.counts(); n[framing.ReasonNameSpace] != 1 || n[framing.ReasonHostAgain] != 1 {
+		t.Errorf("counted %v", n)
+	}
+}
+
+// A tester whose backend is none of the route's is left out of the verdict.
+func TestOverrideWithAnUnknownBackend(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("sixteen characters"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, func(c *Config) { c.Override = &Override{Header: "X-Side", SecretFile: secret} })
+	r.share(1)
+	if a := r.do("GET", "/", "", "X-Side", "nobody:sixteen characters"); a.body != "vm" {
+		t.Errorf("got %+v", a)
+	}
+	if w := r.window(); w.Old.Requests+w.New.Requests > 0 {
+		t.Errorf("counted %+v", w)
 	}
 }
 

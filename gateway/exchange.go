@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -54,16 +55,28 @@ func (r *result) failed() bool {
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
-// serve answers one request.
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+// serve answers one request, the last of so many that are under way.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, inFlight int64) {
 	x := exchanges.Get().(*exchange)
 	*x = exchange{gateway: g, table: g.table.Load(), w: w, r: r, started: time.Now(), extra: x.extra[:0], head: x.head[:0]}
 	defer x.end()
 	x.place()
-	if !x.prepare() {
-		return
+	if inFlight > int64(x.table.config.Limits.InFlight) {
+		x.turnAway()
+	} else if x.prepare() {
+		x.answer()
 	}
-	x.answer()
+}
+
+// turnAway answers a request over limits.inFlight. It says nothing of either side.
+func (x *exchange) turnAway() {
+	x.gateway.refused.Add(1)
+	x.w.Header().Set("Retry-After", "1")
+	if x.r.ContentLength != 0 { // net/http would wait for the body without a bound
+		x.w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(x.gateway.config.Limits.HeaderTime)) // as in clientBody
+	}
+	x.fail(http.StatusServiceUnavailable)
 }
 
 // place decides which side serves the request.
@@ -83,6 +96,8 @@ func (x *exchange) place() {
 		x.forced = true
 	case x.route.new.name:
 		x.side, x.forced = newSide, true
+	default: // a tester whose backend is none of the route's
+		x.forced = true
 	}
 }
 
@@ -256,6 +271,9 @@ func (x *exchange) fail(status int) {
 func (x *exchange) end() {
 	reason := recover() // a response that broke off is reported to the client by cutting its connection
 	x.body.abandon()
+	if reason != nil && reason != http.ErrAbortHandler { // net/http's own report has only the last panic's stack
+		x.gateway.logger.Error("a request was ended by a mistake in yadokari", "fault", reason, "stack", string(debug.Stack()))
+	}
 	if x.route != nil {
 		x.count()
 		x.dropCopy()

@@ -30,7 +30,7 @@ type Gateway struct {
 	table    atomic.Pointer[table]
 	inFlight atomic.Int64
 	refused  atomic.Uint64 // requests over limits.inFlight
-	rejected atomic.Uint64 // requests that the framing gate ended
+	rejected rejections    // requests that the framing gate ended
 	stopping atomic.Bool
 	tunnels  sessions
 	drains   drainFile
@@ -125,17 +125,7 @@ func needRestart(was, is *Config) (names []string) {
 // ServeHTTP serves one request of a user.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer g.inFlight.Add(-1)
-	if g.inFlight.Add(1) > int64(g.table.Load().config.Limits.InFlight) {
-		g.refused.Add(1)
-		w.Header().Set("Retry-After", "1")
-		if r.ContentLength != 0 { // net/http would wait for the body without a bound
-			w.Header().Set("Connection", "close")
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.config.Limits.HeaderTime)) // as in clientBody
-		}
-		g.refuse(w, r, http.StatusServiceUnavailable)
-		return
-	}
-	g.serve(w, r)
+	g.serve(w, r, g.inFlight.Add(1))
 }
 
 // refuse answers with a status of the gateway's own and a short body that says who answered.

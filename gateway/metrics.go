@@ -37,7 +37,7 @@ func newDescriptions() descriptions {
 		connections:     describe("connections", "Connections of users."),
 		connectionsMost: describe("connections_limit", "limits.connections: more wait in the kernel's queue."),
 		refused:         describe("refused_requests_total", "Requests refused because of limits.inFlight."),
-		rejected:        describe("rejected_requests_total", "Requests ended because where they end was ambiguous or malformed."),
+		rejected:        describe("rejected_requests_total", "Requests ended because where they end was ambiguous or malformed, by reason.", "reason"),
 		tunnels:         describe("upgraded_connections", "Upgraded connections (WebSocket) under way."),
 		logDropped:      describe("access_log_dropped_lines_total", "Access-log lines dropped because the log was stuck."),
 		serverInFlight:  describe("server_in_flight_requests", "Requests under way at a server.", "backend", "server"),
@@ -69,7 +69,9 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(d.connectionsMost, float64(t.config.Limits.Connections))
 	gauge(d.tunnels, float64(len(g.tunnels.now())))
 	counter(d.refused, g.refused.Load())
-	counter(d.rejected, g.rejected.Load())
+	for reason, n := range g.rejected.counts() {
+		counter(d.rejected, n, reason)
+	}
 	counter(d.logDropped, g.log.dropped.Load())
 	for _, r := range append(t.routes[:len(t.routes):len(t.routes)], t.rest) {
 		collectRoute(d, r, out, gauge, counter)

@@ -31,7 +31,7 @@ func (g *Gateway) Run(ctx, hurry context.Context) error {
 	limits := &g.config.Limits
 	f := newFront(socket, limits, g.tls, framing.Options{
 		MaxHead: int(limits.Headers), AllowH2C: g.config.H2C,
-		OnReject: func(string) { g.rejected.Add(1) },
+		OnReject: g.rejected.add,
 	})
 	f.logger = g.logger
 	server := g.server()
