@@ -137,18 +137,20 @@ func (x *exchange) takeBody() bool {
 }
 
 // holds reports whether the body is read before the request is sent. A body of known small length
-// costs no time; one of unknown length is held only where it may have to be replayed, since its
-// sender may wait for an answer to its first part.
+// costs no time; one of unknown length, or one for which the client waits to be asked, is held only where
+// it may have to be replayed: the sender may wait for an answer to its first part, and the server may
+// want none of it.
 func (x *exchange) holds(length int64) bool {
-	if x.request.Expect || length > int64(x.table.config.Fallback.Request) {
+	if length > int64(x.table.config.Fallback.Request) {
 		return false
 	}
-	return length > 0 || (x.safety != unsafe && x.side == newSide)
+	return length > 0 && !x.request.Expect || (x.safety != unsafe && x.side == newSide)
 }
 
 // hold reads the body up to the limit of a replay; what is longer is streamed.
 func (x *exchange) hold() bool {
 	limit := int64(x.table.config.Fallback.Request)
+	x.request.Expect = false // the client is asked by the reading
 	held, err := io.ReadAll(io.LimitReader(&x.body, limit+1))
 	switch {
 	case err != nil:

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -131,5 +132,71 @@ func TestStreamThatIsNotRead(t *testing.T) {
 		if _, err := io.CopyN(io.Discard, c, int64(head[0])<<16|int64(head[1])<<8|int64(head[2])); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A user who is slow is no server that is silent: neither a body that trickles in nor an answer that is read
+// late ends a request, or counts against the side.
+func TestSlowUserIsNotTheServersSilence(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		b := c.Backends["containers"]
+		b.Upstream.Idle = 150 * time.Millisecond
+		c.Backends["containers"] = b
+		c.Fallback.Request = 0
+	})
+	r.share(1)
+	const much = 16 << 20 // more than sockets hold
+	r.new.does(func(w http.ResponseWriter, q *http.Request) {
+		body, err := io.ReadAll(q.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		if len(body) == 4 {
+			_, _ = w.Write([]byte("all of it"))
+			return
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(much))
+		_, _ = w.Write(make([]byte, much))
+	})
+	for name, head := range map[string]string{"length": "Content-Length: 4\r\n\r\n%s", "chunks": "Transfer-Encoding: chunked\r\n\r\n4\r\n%s\r\n0\r\n\r\n"} {
+		before, after, _ := strings.Cut(head, "%s")
+		c := r.dial("POST /" + name + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + before + "ab")
+		time.Sleep(400 * time.Millisecond)
+		if _, err := io.WriteString(c, "cd"+after); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := io.ReadAll(c); err != nil || !strings.Contains(string(out), "all of it") {
+			t.Errorf("%s: got %q, %v", name, out, err)
+		}
+	}
+	c := r.dial("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	time.Sleep(400 * time.Millisecond)
+	if out, err := io.ReadAll(c); err != nil || len(out) < much {
+		t.Errorf("got %d bytes, %v", len(out), err)
+	}
+	if w := r.window(); w.New.Failures > 0 || w.New.Requests != 3 {
+		t.Errorf("counted %+v", w)
+	}
+}
+
+// A small body for which the client waits to be asked can be sent again all the same.
+func TestFallbackOfARequestThatExpects(t *testing.T) {
+	r := newRig(t)
+	r.share(1)
+	r.new.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	r.old.does(func(w http.ResponseWriter, q *http.Request) { _, _ = io.Copy(w, q.Body) })
+	c := r.dial("PUT /f HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+	asked := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+	if _, err := io.ReadFull(c, asked); err != nil || !strings.Contains(string(asked), " 100 ") {
+		t.Fatalf("got %q, %v", asked, err)
+	}
+	if _, err := io.WriteString(c, "12345"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(out), "12345") {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if w := r.window(); w.New.Failures != 1 || w.Fallbacks != 1 {
+		t.Errorf("counted %+v", w)
 	}
 }

@@ -22,12 +22,13 @@ func (s *sender) copyBody(idle time.Duration) error {
 		return s.copyLength(*buffer, idle)
 	}
 	for {
+		s.awaitClient()
 		n, err := r.Body.Read((*buffer)[chunkRoom : len(*buffer)-chunkRoom])
+		s.conn.await(idle)
 		if n > 0 {
 			if _, err := s.conn.Write(frameChunk(*buffer, n)); err != nil {
 				return err
 			}
-			s.conn.await(idle)
 		}
 		if errors.Is(err, io.EOF) {
 			_, err := s.conn.Write(r.lastChunk())
@@ -43,13 +44,14 @@ func (s *sender) copyBody(idle time.Duration) error {
 func (s *sender) copyLength(buffer []byte, idle time.Duration) error {
 	left := s.request.Length
 	for left > 0 {
+		s.awaitClient()
 		n, err := s.request.Body.Read(buffer[:min(int64(len(buffer)), left)])
+		s.conn.await(idle)
 		if n > 0 {
 			if _, err := s.conn.Write(buffer[:n]); err != nil {
 				return err
 			}
 			left -= int64(n)
-			s.conn.await(idle)
 		}
 		if left > 0 && errors.Is(err, io.EOF) {
 			return &bodyError{io.ErrUnexpectedEOF}

@@ -16,10 +16,11 @@ type Response struct {
 
 // Read reads the body. A silence longer than the backend's Idle, or a broken connection, is an error.
 func (r *Response) Read(p []byte) (int, error) {
+	r.conn.await(r.conn.host.transport.cfg.Idle)
 	n, err := r.Body.Read(p)
 	switch err {
 	case nil:
-		r.conn.await(r.conn.host.transport.cfg.Idle)
+		r.conn.await(0) // until the next Read it is the user who is waited for
 	case io.EOF:
 		r.ended = true
 	default:

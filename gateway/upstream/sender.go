@@ -70,6 +70,13 @@ func (s *sender) awaitHead() {
 	}
 }
 
+// awaitClient takes the server's bound away while the client is waited for, which has one of its own.
+func (s *sender) awaitClient() {
+	if !s.heard.Load() {
+		s.conn.await(0)
+	}
+}
+
 // bodyError is a body that could not be read from the client.
 type bodyError struct{ error }
 
