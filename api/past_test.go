@@ -63,12 +63,10 @@ func newFixture(t *testing.T, before ...shift.Entry) *fixture {
 	if err := ledger.Append(before...); err != nil {
 		t.Fatal(err)
 	}
-	store, err := shift.OpenFileStore(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := shift.OpenFileStore(dir)
 	f := &fixture{keeper: &history.Keeper{}, plane: &fakePlane{pending: map[string]judge.Window{}}}
 	journey := &shift.Config{Stages: []string{"5%", "100%"}, MinRequests: 10, Promote: shift.Manual, Alpha: 0.001}
+	var err error
 	f.controller, err = shift.New(shift.Options{
 		Routes: []shift.RouteConfig{{Name: "wiki", From: "vm", To: "containers", Config: journey}, {Name: "rest", From: "vm", To: "containers"}},
 		Plane:  f.plane, Store: store, Ledger: ledger, Logger: log, Observer: f.keeper.Observe,

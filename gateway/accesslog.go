@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -35,8 +36,9 @@ type accessLog struct {
 	done    chan struct{}
 }
 
-// openAccessLog opens the log named by gateway.accessLog: stdout, off, or a path.
-func openAccessLog(where string) (*accessLog, error) {
+// openAccessLog opens the log named by gateway.accessLog: stdout, off, or a path. Lines for a file that cannot
+// be opened go to stdout until a reload can: users come before their log.
+func openAccessLog(where string, logger *slog.Logger) *accessLog {
 	l := &accessLog{off: where == "off", full: make(chan []byte, logQueue), free: make(chan []byte, logQueue), done: make(chan struct{})}
 	if where != "stdout" && where != "off" {
 		l.path = where
@@ -44,10 +46,11 @@ func openAccessLog(where string) (*accessLog, error) {
 	l.logger = zerolog.New(l)
 	l.buffer = make([]byte, 0, logBuffer)
 	if err := l.reopen(); err != nil {
-		return nil, err
+		l.out.Store(os.Stdout)
+		logger.Error("the access log goes to stdout", "error", err)
 	}
 	go l.run()
-	return l, nil
+	return l
 }
 
 // reopen opens the file anew, after a rotation.
@@ -60,7 +63,7 @@ func (l *accessLog) reopen() error {
 	if err != nil {
 		return fmt.Errorf("gateway.accessLog: %w", err)
 	}
-	if old := l.out.Swap(f); old != nil {
+	if old := l.out.Swap(f); old != nil && old != os.Stdout {
 		_ = old.Close() // what was written to it has been written with system calls
 	}
 	return nil
@@ -156,8 +159,14 @@ func (l *accessLog) run() {
 }
 
 func (l *accessLog) put(b []byte) {
-	if n, err := l.out.Load().Write(b); err != nil {
-		l.dropped.Add(lines(b[n:])) // a full disk: users come first
+	for left := b; len(left) > 0; {
+		out := l.out.Load()
+		n, err := out.Write(left)
+		left = left[n:]
+		if err != nil && out == l.out.Load() { // else it was closed by a reopen just then
+			l.dropped.Add(lines(left)) // a full disk: users come first
+			break
+		}
 	}
 	select {
 	case l.free <- b[:0]:

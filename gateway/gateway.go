@@ -47,11 +47,7 @@ type Gateway struct {
 // New makes a gateway from a valid Config. life bounds the work behind it (name resolution, checks,
 // mirrored copies); Run serves.
 func New(life context.Context, c Config, logger *slog.Logger) (*Gateway, error) {
-	log, err := openAccessLog(c.AccessLog)
-	if err != nil {
-		return nil, err
-	}
-	g := &Gateway{config: c, logger: logger, log: log, scheme: "http", life: life, drains: drainFile{dir: c.State}}
+	g := &Gateway{config: c, logger: logger, log: openAccessLog(c.AccessLog, logger), scheme: "http", life: life, drains: drainFile{dir: c.State}}
 	if c.TLS != nil {
 		g.scheme = "https"
 		certificate, err := c.TLS.Open(logger)

@@ -15,10 +15,7 @@ import (
 func (r *rig) control() *shift.Controller {
 	r.t.Helper()
 	c := r.table.Load().config
-	store, err := shift.OpenFileStore(c.State)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	store := shift.OpenFileStore(c.State)
 	logger := slog.New(slog.DiscardHandler)
 	controller, err := shift.New(shift.Options{
 		Routes: shifts(c), Plane: r.Gateway, Store: store, Ledger: shift.OpenFileLedger(c.State, logger), Logger: logger,

@@ -64,6 +64,26 @@ func TestReloadKeepsWhatTheMirrorHasLearnt(t *testing.T) {
 	})
 }
 
+// An access log that cannot be opened keeps nobody from being served.
+func TestAccessLogThatCannotBeOpened(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "no directory", "access.log")
+	r := newRig(t, func(c *Config) { c.AccessLog = file })
+	if a := r.do("GET", "/", ""); a.status != 200 {
+		t.Fatalf("got %+v", a)
+	}
+	if err := os.Mkdir(filepath.Dir(file), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reload(*r.table.Load().config); err != nil {
+		t.Fatal(err)
+	}
+	r.do("GET", "/later", "")
+	eventually(t, "the line is not in the file", func() bool {
+		text, _ := os.ReadFile(file)
+		return strings.Contains(string(text), "/later")
+	})
+}
+
 // An access log that cannot be opened again does not leave a reload half done.
 func TestReloadWithoutItsAccessLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "logs")

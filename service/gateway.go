@@ -84,10 +84,7 @@ func newGatewayProcess(life context.Context, o Options, file *config.File) (p *g
 	if p.plane, err = gateway.New(life, *c, o.Logger); err != nil {
 		return nil, err
 	}
-	if p.store, err = shift.OpenFileStore(c.State); err != nil {
-		p.plane.Close()
-		return nil, err
-	}
+	p.store = shift.OpenFileStore(c.State)
 	p.controller, err = shift.New(shift.Options{
 		Routes: routes(c), Plane: p.plane, Store: p.store, Ledger: shift.OpenFileLedger(c.State, o.Logger),
 		Cluster: file.Cluster, Logger: o.Logger, Observer: p.history.Observe,

@@ -49,20 +49,28 @@ type FileStore struct {
 var _ Store = (*FileStore)(nil)
 
 // OpenFileStore opens the state directory, creating it if it is missing, and takes the lock if it is
-// free. A damaged state is not an error here but of Load.
-func OpenFileStore(dir string) (*FileStore, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+// free. A directory that cannot be used, or a damaged state, is not an error here but of Load and Save, which
+// try again: users are served meanwhile, on the old side.
+func OpenFileStore(dir string) *FileStore {
+	s := &FileStore{dir: dir}
+	_ = s.own() // Load says it, and Watch tries again
+	return s
+}
+
+// open opens the lock file. The caller holds s.mu, or nobody else knows s yet.
+func (s *FileStore) open() error {
+	if s.lock != nil {
+		return nil
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o640)
+	if err := os.MkdirAll(s.dir, 0o750); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(s.dir, lockName), os.O_RDWR|os.O_CREATE, 0o640)
 	if err != nil {
-		return nil, fmt.Errorf("lock of the state directory: %w", err)
+		return fmt.Errorf("lock of the state directory: %w", err)
 	}
-	s := &FileStore{dir: dir, lock: lock}
-	if err := s.own(); err != nil && !errors.Is(err, ErrNotOwner) {
-		return nil, errors.Join(err, lock.Close())
-	}
-	return s, nil
+	s.lock = lock
+	return nil
 }
 
 // Path is the state file's name.
@@ -83,6 +91,9 @@ func (s *FileStore) Close() error {
 		return nil
 	}
 	s.closed, s.owned = true, false
+	if s.lock == nil {
+		return nil
+	}
 	return s.lock.Close()
 }
 
@@ -93,6 +104,9 @@ func (s *FileStore) own() error {
 	}
 	if s.owned {
 		return nil
+	}
+	if err := s.open(); err != nil {
+		return err
 	}
 	err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -131,6 +145,9 @@ func (s *FileStore) holder() string {
 func (s *FileStore) Load(context.Context) (Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.open(); err != nil {
+		return Snapshot{}, err
+	}
 	snapshot, _, err := s.read()
 	return snapshot, err
 }

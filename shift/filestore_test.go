@@ -1,12 +1,17 @@
 package shift
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"yadokari/judge"
 )
 
 func someSnapshot(revision uint64) Snapshot {
@@ -19,10 +24,7 @@ func someSnapshot(revision uint64) Snapshot {
 
 func openStore(t *testing.T, dir string) *FileStore {
 	t.Helper()
-	s, err := OpenFileStore(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := OpenFileStore(dir)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
@@ -251,4 +253,47 @@ func FuzzSnapshotState(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestStateDirectoryThatCannotBeUsed: everyone is on the old side, every command says why, and when the
+// directory can be used the state that is there is taken up.
+func TestStateDirectoryThatCannotBeUsed(t *testing.T) {
+	place := t.TempDir()
+	dir := filepath.Join(place, "state")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file where the directory should be
+		t.Fatal(err)
+	}
+	store := openStore(t, dir)
+	if _, err := store.Load(t.Context()); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("load: %v", err)
+	}
+	if err := store.Save(t.Context(), Snapshot{}); err == nil {
+		t.Error("saved")
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	j := &journal{}
+	plane := &plane{journal: j, places: map[string]Placement{}, at: map[string]time.Time{}, traffic: map[string]func(Placement, *judge.Window){}}
+	c, err := New(Options{Routes: []RouteConfig{wiki(testConfig())}, Plane: plane, Store: store, Ledger: OpenFileLedger(dir, quiet), Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = c.Run(ctx) }) // its error is that of the last save
+	defer running.Wait()
+	defer end()
+	if _, err := c.Set(t.Context(), "wiki", 0.5, somebody, ""); err == nil || c.Health() == nil {
+		t.Errorf("set: %v; health: %v", err, c.Health())
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err = c.Set(t.Context(), "wiki", 0.5, somebody, ""); err == nil {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("the directory can be used again, and: %v", err)
+		}
+	}
 }

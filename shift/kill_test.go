@@ -50,10 +50,7 @@ func killRoutes() (routes []RouteConfig) {
 // change once the action has returned.
 func restless(dir string) error {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	files, err := OpenFileStore(dir)
-	if err != nil {
-		return err
-	}
+	files := OpenFileStore(dir)
 	c, err := New(Options{Routes: killRoutes(), Plane: idlePlane{}, Store: files, Ledger: OpenFileLedger(dir, quiet), Logger: quiet})
 	if err != nil {
 		return err
