@@ -110,7 +110,7 @@ type Fallback struct {
 	// Hold is the longest time a response that has begun is held back.
 	Hold time.Duration `yaml:"hold" default:"200ms"`
 	// Timeout is how long the new side may take until its response headers have arrived before the
-	// old side is asked; it never exceeds the backend's own Response.
+	// old side is asked; it never exceeds the backend's own Response, nor half of limits.requestTime.
 	Timeout time.Duration `yaml:"timeout" default:"10s"`
 }
 

@@ -175,7 +175,7 @@ func (x *exchange) answer() {
 	}
 	guarded := x.side == newSide && !x.forced
 	if guarded && x.safety != unsafe && x.bodyAtHand() {
-		x.request.Response = min(x.table.config.Fallback.Timeout, x.route.new.config.Upstream.Response)
+		x.request.Response = x.firstWait()
 	}
 	x.wantCapture()
 	again := x.attempt(ctx, x.route.backendOf(x.side), guarded)
@@ -187,6 +187,16 @@ func (x *exchange) answer() {
 	x.route.fallbacks.Add(1)
 	x.request.Response = 0
 	x.attempt(ctx, x.route.old, false)
+}
+
+// firstWait is how long the new side may take to begin its answer while the old side could still give one:
+// half of what limits.requestTime allows is left for that.
+func (x *exchange) firstWait() time.Duration {
+	wait := min(x.table.config.Fallback.Timeout, x.route.new.config.Upstream.Response)
+	if limit := x.table.config.Limits.RequestTime; limit > 0 {
+		wait = min(wait, limit/2)
+	}
+	return wait
 }
 
 // attempt sends the request to one backend and delivers what comes back. It returns true, with

@@ -207,3 +207,16 @@ func TestOldSideIsPassedOnAsItIs(t *testing.T) {
 		t.Fatalf("counted %+v", w)
 	}
 }
+
+// A bound on the whole request leaves the old side time to answer in place of a new one that hangs.
+func TestFallbackWithinRequestTime(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits.RequestTime = time.Second })
+	r.share(1)
+	r.new.does(func(_ http.ResponseWriter, q *http.Request) { <-q.Context().Done() })
+	if a := r.do("GET", "/", ""); a.status != 200 || a.body != "vm" {
+		t.Errorf("got %+v", a)
+	}
+	if w := r.window(); w.New.Failures != 1 || w.Fallbacks != 1 {
+		t.Errorf("counted %+v", w)
+	}
+}
