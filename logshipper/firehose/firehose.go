@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	service "github.com/aws/aws-sdk-go-v2/service/firehose"
-	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 
 	"yadokari/logshipper/cloud"
 	"yadokari/setting"
@@ -47,11 +46,12 @@ func (c *Config) Validate() error {
 	return errors.Join(append(problems, c.Access.Validate())...)
 }
 
+// callsAtOnce is how many calls are under way at a time: while one is answered, the next is encoded.
+const callsAtOnce = 2
+
 // Sender sends to one stream. It is for one goroutine.
 type Sender struct {
-	client  *service.Client
-	stream  string
-	records []types.Record
+	calls [callsAtOnce]call
 }
 
 // New returns a sender. A transport of nil is the SDK's own. It fails when no region is known.
@@ -60,34 +60,43 @@ func New(ctx context.Context, c Config, transport http.RoundTripper) (*Sender, e
 	if err != nil {
 		return nil, fmt.Errorf("firehose %s: %w", c.Stream, err)
 	}
-	return &Sender{client: service.NewFromConfig(loaded), stream: c.Stream}, nil
+	s := &Sender{}
+	for i := range s.calls {
+		s.calls[i].stream = c.Stream
+		s.calls[i].client = service.NewFromConfig(loaded, s.calls[i].text.use)
+	}
+	return s, nil
 }
 
 // Send offers every record once, in as few calls as the limits allow, and returns those that were not
-// taken for certain, in their order, with the last error. A call that fails ends it: the service says
-// the same for the next. Records are at most MostRecord bytes. The result uses records' array.
+// taken for certain, in their order, with the last error. After a call that fails no other is begun: the
+// service says the same for the next. Records are at most MostRecord bytes. The result uses records' array.
 func (s *Sender) Send(ctx context.Context, records [][]byte) (left [][]byte, err error) {
 	left = records[:0]
-	for len(records) > 0 {
-		n := fits(records)
-		failed, failure := s.call(ctx, records[:n])
-		if failure != nil {
-			err = failure
-		}
-		if failed == nil && failure != nil {
-			return append(left, records...), err
-		}
-		for i, record := range records[:n] {
-			if failed != nil && failed[i] {
-				left = append(left, record)
+	for over := false; len(records) > 0 && !over; {
+		var begun []*call
+		var all sync.WaitGroup
+		for i := range s.calls {
+			if n := fits(records); n > 0 {
+				c := &s.calls[i]
+				c.records, records = records[:n], records[n:]
+				begun = append(begun, c)
+				all.Go(func() { c.put(ctx) })
 			}
 		}
-		records = records[n:]
+		all.Wait()
+		for _, c := range begun {
+			left = c.appendLeft(left)
+			if c.err != nil {
+				err = c.err
+			}
+			over = over || c.err != nil && c.failed == nil
+		}
 	}
-	return left, err
+	return append(left, records...), err
 }
 
-// fits is how many of the records go into one call; at least one.
+// fits is how many of the records go into one call; at least one, if there is one.
 func fits(records [][]byte) int {
 	bytes := envelope
 	for i, record := range records {
@@ -97,36 +106,4 @@ func fits(records [][]byte) int {
 		}
 	}
 	return len(records)
-}
-
-// call sends one request. failed tells which records were not taken; nil: all or, with an error, none for
-// certain.
-func (s *Sender) call(ctx context.Context, records [][]byte) (failed []bool, err error) {
-	s.records = s.records[:0]
-	for _, record := range records {
-		s.records = append(s.records, types.Record{Data: record})
-	}
-	answer, err := s.client.PutRecordBatch(ctx, &service.PutRecordBatchInput{DeliveryStreamName: &s.stream, Records: s.records})
-	clear(s.records) // so that the batch's memory is not held
-	if err != nil {
-		return nil, fmt.Errorf("firehose %s: %w", s.stream, err)
-	}
-	if aws.ToInt32(answer.FailedPutCount) == 0 {
-		return nil, nil
-	}
-	if len(answer.RequestResponses) != len(records) {
-		return nil, fmt.Errorf("firehose %s: %d records were sent, and %d answered", s.stream, len(records), len(answer.RequestResponses))
-	}
-	failed, n := make([]bool, len(records)), 0
-	for i, r := range answer.RequestResponses {
-		if code := aws.ToString(r.ErrorCode); code != "" {
-			failed[i] = true
-			n++
-			err = fmt.Errorf("firehose %s: %d of %d records not taken: %s: %s", s.stream, n, len(records), code, aws.ToString(r.ErrorMessage))
-		}
-	}
-	if n == 0 {
-		return nil, fmt.Errorf("firehose %s: %d records not taken, and none is named", s.stream, aws.ToInt32(answer.FailedPutCount))
-	}
-	return failed, err
 }
