@@ -9,6 +9,8 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,16 +26,17 @@ type archive struct {
 	listen  func() (net.Listener, error)
 	trouble atomic.Pointer[firehosetest.Reply] // what becomes of every call; nil: the usual
 
-	mu     sync.Mutex
-	lines  map[string]string // those taken, by id
-	copies int               // beyond the first
-	faults []string          // lines that cannot be
-	server *http.Server
+	mu      sync.Mutex
+	entries map[string]entry   // those taken, by id
+	files   map[string][]entry // the same, by the part of the id that names a file
+	copies  int                // beyond the first
+	faults  []error            // entries that cannot be
+	server  *http.Server
 }
 
 func newArchive(t *testing.T, listen func() (net.Listener, error)) *archive {
 	t.Helper()
-	a := &archive{listen: listen, lines: map[string]string{}}
+	a := &archive{listen: listen, entries: map[string]entry{}, files: map[string][]entry{}}
 	a.up(t)
 	t.Cleanup(a.down)
 	return a
@@ -86,41 +89,55 @@ func (a *archive) take(record []byte) {
 	defer a.mu.Unlock()
 	for text := range bytes.Lines(record) {
 		var line struct {
-			ID    string  `json:"id"`
-			Line  *string `json:"line"`
-			Bytes []byte  `json:"bytes"`
+			ID     string
+			Offset int64
+			Line   string
+			Bytes  []byte // in place of Line, where it is no text
 		}
 		err := json.Unmarshal(text, &line)
-		if line.Line == nil {
-			line.Line = new(string)
-			*line.Line = string(line.Bytes)
-		}
-		first, known := a.lines[line.ID]
+		file, _, found := strings.Cut(line.ID, "-")
+		entry := entry{line.Offset, line.Line + string(line.Bytes)}
+		first, known := a.entries[line.ID]
 		switch {
-		case err != nil || line.ID == "" || !bytes.HasSuffix(text, []byte("\n")):
-			a.faults = append(a.faults, fmt.Sprintf("%q: %v", text, err))
-		case known && first != *line.Line:
-			a.faults = append(a.faults, fmt.Sprintf("%s is %q and %q", line.ID, first, *line.Line))
+		case err != nil || !found || !bytes.HasSuffix(text, []byte("\n")):
+			a.faults = append(a.faults, fmt.Errorf("%q: %w", text, err))
+		case known && first != entry:
+			a.faults = append(a.faults, fmt.Errorf("%s is %q and %q", line.ID, first.text, entry.text))
 		case known:
 			a.copies++
 		default:
-			a.lines[line.ID] = *line.Line
+			a.entries[line.ID] = entry
+			a.files[file] = append(a.files[file], entry)
 		}
 	}
 }
 
-// contents are how often each line has arrived with an id of its own, how many lines there are, and the
-// copies beyond the first.
-func (a *archive) contents() (distinct map[string]int, lines, copies int, err error) {
+// entry is one line, or a part of one that was cut off, and where it stands in its file.
+type entry struct {
+	offset int64
+	text   string
+}
+
+// contents are the files as they can be put together from what has arrived, without the newline at their
+// end, how many entries that took, and how many came again.
+func (a *archive) contents() (files []string, entries, copies int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	distinct = map[string]int{}
-	for _, line := range a.lines {
-		distinct[line]++
+	faults := slices.Clone(a.faults)
+	for id, list := range a.files {
+		slices.SortFunc(list, func(a, b entry) int { return int(a.offset - b.offset) })
+		var file strings.Builder
+		for _, e := range list {
+			if int64(file.Len())+1 == e.offset {
+				file.WriteByte('\n')
+			}
+			if int64(file.Len()) != e.offset {
+				faults = append(faults, fmt.Errorf("file %s: %d bytes, and then an entry at %d: %s", id, file.Len(), e.offset, e.text))
+				break
+			}
+			file.WriteString(e.text)
+		}
+		files = append(files, file.String())
 	}
-	var faults []error
-	for _, fault := range a.faults {
-		faults = append(faults, errors.New(fault))
-	}
-	return distinct, len(a.lines), a.copies, errors.Join(faults...)
+	return files, len(a.entries), a.copies, errors.Join(faults...)
 }
