@@ -11,7 +11,7 @@ stages() {
 	local module
 	for module in test/*/go.mod; do
 		module=${module#test/} module=${module%/go.mod}
-		case $module in tools | stop | mail) ;; *) echo "$module" ;; esac
+		[ "$module" = tools ] || echo "$module"
 	done
 }
 
@@ -21,29 +21,24 @@ usage() {
 
 		Runs every stage, or those that are named:
 
-		  format    gofmt changes nothing
-		  vet       go vet finds nothing, in any module
-		  lint      golangci-lint (.golangci.yml) finds nothing, in any module
-		  unit      every test of the main module, with the race detector
-		  fuzz      every fuzz target, for FUZZTIME (${fuzztime}: so many inputs, or a duration)
+		  format       gofmt changes nothing
+		  vet          go vet finds nothing, in any module
+		  lint         golangci-lint (.golangci.yml) finds nothing, in any module
+		  unit         every test of the main module, with the race detector
+		  fuzz         every fuzz target, for FUZZTIME (${fuzztime}: so many inputs, or a duration)
 	END
 	local stage
 	for stage in $(stages); do
 		case $stage in
 		format | vet | lint | unit | fuzz) ;;
-		*) printf '  %-9s the tests in test/%s, against real servers\n' "$stage" "$stage" ;;
+		*) printf '  %-12s the tests in test/%s, against real servers\n' "$stage" "$stage" ;;
 		esac
 	done
 	cat <<-END
 
-		and, only when named, because they have not passed as a whole yet:
-
-		  mail      the relay and real mail programs
-		  stop      ordered stops on the real Kubernetes: nothing lost
-
 		and, only when named, because it asks https://vuln.go.dev or the database in VULNDB (a URL):
 
-		  vuln      govulncheck finds no known vulnerability that the code reaches
+		  vuln         govulncheck finds no known vulnerability that the code reaches
 
 		Environment: FUZZTIME (1000x or a duration), TESTFLAGS (added to every go test, for example "-run Shift -v").
 	END
@@ -54,34 +49,6 @@ fuzztime=${FUZZTIME:-1000x}
 read -r -a testflags <<<"${TESTFLAGS:-}"
 
 say() { printf '\n==> %s\n' "$*"; }
-
-# need installs Debian packages whose program, or file, is missing: need PROGRAM PACKAGE [PROGRAM PACKAGE]…
-# Services of a package are not started (policy-rc.d 101: see invoke-rc.d(8)).
-need() {
-	local missing=() policy=/usr/sbin/policy-rc.d made=
-	while [ $# -gt 0 ]; do
-		command -v "$1" >/dev/null || [ -e "$1" ] || missing+=("$2")
-		shift 2
-	done
-	[ ${#missing[@]} -gt 0 ] || return 0
-	if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-		echo "missing: ${missing[*]}; install them, or run this as root on Debian" >&2
-		return 1
-	fi
-	if [ ! -e $policy ]; then
-		printf '#!/bin/sh\nexit 101\n' >$policy
-		chmod 755 $policy
-		made=yes
-	fi
-	local status=0
-	install_packages "${missing[@]}" || { apt-get -q update && install_packages "${missing[@]}"; } || status=$?
-	[ -z "$made" ] || rm -f $policy
-	return $status
-}
-
-install_packages() {
-	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
-}
 
 # modules are the folders that hold a module of our own with code.
 modules() { git ls-files -co --exclude-standard -- 'go.mod' '*/go.mod' | while read -r file; do
@@ -120,7 +87,7 @@ stage_lint() {
 }
 
 stage_unit() {
-	need gcc gcc /usr/include/stdlib.h libc6-dev # the race detector needs cgo
+	test/packages gcc gcc /usr/include/stdlib.h libc6-dev # the race detector needs cgo
 	# Two packages at a time, however many cores: timing-sensitive code is tested with injected time,
 	# but the ports and files of too many packages at once are real.
 	go test -race -p 2 -timeout 15m "${testflags[@]}" ./...
@@ -157,7 +124,7 @@ run() {
 	format | vet | lint | unit | fuzz | vuln) "stage_$1" ;;
 	*) stage_module "$1" ;;
 	esac
-	took+=("$(printf '%-9s %4d s' "$1" $((SECONDS - begun)))")
+	took+=("$(printf '%-12s %4d s' "$1" $((SECONDS - begun)))")
 }
 
 named=()
@@ -168,8 +135,7 @@ for argument in "$@"; do
 		exit 0
 		;;
 	esac
-	case $argument in vuln | mail | stop) named+=("$argument"); continue ;; esac
-	if ! stages | tr ' ' '\n' | grep -qx -- "$argument"; then
+	if [ "$argument" != vuln ] && ! stages | tr ' ' '\n' | grep -qx -- "$argument"; then
 		echo "test.sh: there is no stage $argument; see ./test.sh --help" >&2
 		exit 2
 	fi
@@ -179,7 +145,7 @@ if [ ${#named[@]} -eq 0 ]; then
 	read -r -d '' -a named < <(stages) || true
 fi
 command -v go >/dev/null || { echo "test.sh: go is not in PATH" >&2; exit 1; }
-need git git
+test/packages git git
 took=()
 trap '[ ${#took[@]} -eq 0 ] || printf "%s\n" "" "time:" "${took[@]}"' EXIT
 for stage in "${named[@]}"; do
