@@ -186,6 +186,9 @@ func (p *pipe) settle(d delivery) {
 		}
 		b.reset(p.memory)
 		p.spare = append(p.spare, b)
+		if p.batch != nil && len(p.batch.buffer) < int(p.config.Size) {
+			p.full = false // there may be memory for it to grow, which is better than to send it small
+		}
 	}
 	if d.failed {
 		p.startOver()

@@ -19,7 +19,7 @@ func Ship(ctx context.Context, dir string, configs []Config, o Options) (sum Cou
 	if err != nil {
 		return sum, fmt.Errorf("logs: leftover: %w", err)
 	}
-	where, log, m := prepare(&o)
+	where, log, m := prepare(configs, &o)
 	var errs []error
 	for _, one := range found {
 		counts, err := shipOne(ctx, one, configs, where, m, log)

@@ -25,12 +25,13 @@ type Options struct {
 	Cluster    string                // the service cluster, in JSON, keys and paths; empty: none
 	Stdout     io.Writer             // what output stdout writes to; nil: os.Stdout
 	Transport  http.RoundTripper     // for AWS; nil: the SDK's own
-	// Memory is what batches may take, beyond about 2 MiB an output; 0: DefaultMemory.
+	// Memory is what batches may take, beyond about 2 MiB an output; 0: DefaultMemory, or one batch of
+	// Config.Size for every output where that is more.
 	Memory int
 }
 
-// DefaultMemory is Options.Memory if nothing is said: enough for two batches of the default size for each of
-// three outputs. With less than a batch needs, batches are smaller.
+// DefaultMemory is the least that Options.Memory is if nothing is said: enough for two batches of the
+// default size for each of three outputs. With less than a batch needs, batches are smaller.
 const DefaultMemory = 24 << 20
 
 // place is what outputs and entries say of where lines come from.
@@ -52,7 +53,7 @@ type Shipper struct {
 // reached is no error.
 func New(configs []Config, o Options) (*Shipper, error) {
 	s := &Shipper{}
-	where, log, m := prepare(&o)
+	where, log, m := prepare(configs, &o)
 	for i := range configs {
 		c := &configs[i]
 		if err := c.Validate(); err != nil {
@@ -77,7 +78,7 @@ func New(configs []Config, o Options) (*Shipper, error) {
 	return s, nil
 }
 
-func prepare(o *Options) (place, *slog.Logger, *memory) {
+func prepare(configs []Config, o *Options) (place, *slog.Logger, *memory) {
 	where := place{Host: o.Host, Pod: o.Pod, Cluster: o.Cluster, Stdout: o.Stdout, Transport: o.Transport}
 	if where.Host == "" {
 		where.Host = "localhost"
@@ -93,9 +94,17 @@ func prepare(o *Options) (place, *slog.Logger, *memory) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	if o.Memory == 0 {
-		o.Memory = DefaultMemory
+		o.Memory = max(DefaultMemory, oneEach(configs))
 	}
 	return where, log, &memory{left: o.Memory}
+}
+
+// oneEach is how many bytes one batch for every output takes.
+func oneEach(configs []Config) (sum int) {
+	for i := range configs {
+		sum += int(configs[i].Size) * len(configs[i].To.list())
+	}
+	return sum
 }
 
 // abort closes what was opened and never ran.

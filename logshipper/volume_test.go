@@ -69,6 +69,24 @@ func TestBacklogInBoundedMemory(t *testing.T) {
 	}
 }
 
+// TestLargeBatchesStayLarge ships with a size that the memory has room for once: no small batch goes between.
+func TestLargeBatchesStayLarge(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Size = 32 << 20 })
+	text, _ := block("line", 2_500_000) // less than three batches
+	s.write("a.log", text)
+	s.open()
+	sink := &drop{}
+	s.must(s.shipper.pipes[0].out.close())
+	s.shipper.pipes[0].out = sink
+	ran := make(chan error, 1)
+	go func() { ran <- s.shipper.Run(context.Background()) }()
+	r := s.shipper.Flush(limited(t, time.Minute))
+	s.must(<-ran)
+	if r.Counts.Delivered.Bytes != int64(len(text)) || r.Counts.Batches != 3 || sink.largest < 31<<20 {
+		t.Errorf("%d batches of up to %d bytes for %d: %+v", r.Counts.Batches, sink.largest, len(text), r.Counts)
+	}
+}
+
 // TestScarceMemory ships with no memory to share: batches are small, and everything arrives.
 func TestScarceMemory(t *testing.T) {
 	s := newStage(t, func(c *Config) { c.Size, c.Line = 64<<20, 999<<10 })
@@ -90,7 +108,7 @@ func takeAll(tb testing.TB, format string) (func(), int64) {
 	if err := os.WriteFile(path, []byte(strings.Repeat(strings.Repeat("x", 199)+"\n", 100_000)), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	where, log, m := prepare(&Options{})
+	where, log, m := prepare(nil, &Options{})
 	p, err := newPipe(&Config{Path: path, Size: 4 << 20, Line: 256 << 10, Format: format}, Output{}, where, m, log)
 	if err != nil {
 		tb.Fatal(err)
