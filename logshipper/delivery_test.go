@@ -151,6 +151,26 @@ func TestASlowOutputHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+// TestKeysAreInOrder makes objects within one millisecond, and with a clock that was set back.
+func TestKeysAreInOrder(t *testing.T) {
+	s := &bucketSink{prefix: "audit/", host: "host1", cluster: "c1"}
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	before := ""
+	for i, at := range []time.Time{noon, noon.Add(time.Microsecond), noon.Add(-time.Hour), noon.Add(time.Second)} {
+		b := newBatch(1 << 10)
+		b.add(&file{id: fmt.Sprintf("%016x", 10-i)}, mark{}, 1, 1)
+		b.began = at
+		key := s.keyOf(b, s.timeOf(b))
+		if again := s.keyOf(b, s.timeOf(b)); again != key {
+			t.Errorf("a second attempt goes to %s, not %s", again, key)
+		}
+		if key <= before {
+			t.Errorf("%s comes after %s", key, before)
+		}
+		before, s.last = key, s.timeOf(b)
+	}
+}
+
 func TestJSON(t *testing.T) {
 	s := newStage(t, func(c *Config) { c.Format = FormatJSON })
 	s.options.Pod = "pod-1"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"yadokari/logshipper/bucket"
 	"yadokari/logshipper/firehose"
@@ -79,15 +80,31 @@ func (s *streamSink) close() error { return nil }
 type bucketSink struct {
 	writer                *bucket.Writer
 	prefix, host, cluster string
+	last                  time.Time // that of the object before
 }
 
 func (s *bucketSink) deliver(ctx context.Context, b *batch) (progress bool, err error) {
-	return false, s.writer.Put(ctx, s.keyOf(b), b.data())
+	at := s.timeOf(b)
+	if err := s.writer.Put(ctx, s.keyOf(b, at), b.data()); err != nil {
+		return false, err
+	}
+	s.last = at
+	return true, nil
 }
 
-// keyOf is PREFIX YYYY/MM/DD/HH/CLUSTER/TIME-HOST-FILE-OFFSET.log.gz; the time is that of the first read.
-func (s *bucketSink) keyOf(b *batch) string {
-	began, first := b.began.UTC(), b.parts[0]
+// timeOf is when the batch was begun, but later than the batch before, also when both were begun within a
+// millisecond or the clock was set back: the order of the keys is that of the lines.
+func (s *bucketSink) timeOf(b *batch) time.Time {
+	at, next := b.began.UTC().Truncate(time.Millisecond), s.last.Add(time.Millisecond)
+	if at.Before(next) {
+		return next
+	}
+	return at
+}
+
+// keyOf is PREFIX YYYY/MM/DD/HH/CLUSTER/TIME-HOST-FILE-OFFSET.log.gz.
+func (s *bucketSink) keyOf(b *batch, began time.Time) string {
+	first := b.parts[0]
 	cluster := ""
 	if s.cluster != "" {
 		cluster = s.cluster + "/"
