@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,10 +23,9 @@ import (
 	"yadokari/logshipper/firehose/firehosetest"
 )
 
-const (
-	kills       = 100 // of each of two modes
-	rotateEvery = 4   // kills
-)
+var kills = flag.Int("kills", 100, "how often the shipper is killed in each of the two modes")
+
+const rotateEvery = 4 // kills
 
 // TestLogrotate writes without a pause while logrotate rotates and the shipper is killed at random moments.
 func TestLogrotate(t *testing.T) {
@@ -37,9 +38,8 @@ func rotate(t *testing.T, mode string) {
 	dir := t.TempDir()
 	logs := filepath.Join(dir, "log")
 	must(t, os.Mkdir(logs, 0o755))
-	conf := filepath.Join(dir, "logrotate.conf")
-	must(t, os.WriteFile(conf, []byte(fmt.Sprintf("%s/audit.log {\n%s\nrotate 1000\nnocompress\nmissingok\nsu root root\n}\n", logs, mode)), 0o644))
-	double := &firehosetest.Server{}
+	logrotate := newLogrotate(t, dir, logs, mode)
+	double := &firehosetest.Server{Script: badDay}
 	server := httptest.NewServer(double)
 	defer server.Close()
 	c := config(dir, server.URL)
@@ -47,8 +47,8 @@ func rotate(t *testing.T, mode string) {
 	w.line()
 	flush(t, c) // from now on there is a checkpoint
 	stop := w.start()
-	short := &shortLived{t: t, dir: logs}
-	for n := range kills {
+	short := &shortLived{t: t, dir: logs, seen: map[uint64]bool{}}
+	for n := range *kills {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), "LOGS_CHILD="+dir, "LOGS_ENDPOINT="+server.URL)
 		child.Stderr = os.Stderr
@@ -56,13 +56,11 @@ func rotate(t *testing.T, mode string) {
 		short.create(n)
 		time.Sleep(time.Duration(30+rand.N(300)) * time.Millisecond) // the moment is what is tested, not waited for
 		if n%rotateEvery == 0 {
-			out, err := exec.Command("/usr/sbin/logrotate", "-f", "-s", filepath.Join(dir, "rotated"), conf).CombinedOutput()
-			if err != nil {
-				t.Fatalf("logrotate: %v: %s", err, out)
-			}
+			logrotate()
 			w.reopen.Store(true)
 			time.Sleep(time.Duration(rand.N(50)) * time.Millisecond)
 		}
+		short.removeShipped(c) // while it is watched
 		must(t, child.Process.Kill())
 		_ = child.Wait() // it was killed
 		short.removeShipped(c)
@@ -70,21 +68,54 @@ func rotate(t *testing.T, mode string) {
 	stop()
 	r := flush(t, c)
 	want := w.kept(mode, logs)
+	kept := len(want)
 	for _, line := range short.lines {
 		want[line] = true
 	}
-	var archived [][]byte
+	t.Logf("%s: %d kills, %d rotations, %d lines written, %d of them kept by logrotate", mode, *kills, (*kills+rotateEvery-1)/rotateEvery, len(w.lines), kept)
+	t.Logf("%s: %d short files, %d removed, %d with an inode that another one had; at the last flush %+v", mode, short.made, short.removed, short.reused, r.Counts)
+	if short.removed == 0 || short.reused == 0 {
+		t.Errorf("%d short files were removed, %d inodes used again", short.removed, short.reused)
+	}
+	if twice := compare(t, "dir", archived(t, dir), want); twice > 0 {
+		t.Errorf("dir: %d lines twice", twice)
+	}
+	compare(t, "firehose", double.Records(), want)
+}
+
+// badDay is a stream that throttles, takes only a part, or takes all and does not get to say so.
+func badDay(call int, records [][]byte) firehosetest.Reply {
+	switch call % 11 {
+	case 2:
+		return firehosetest.Reply{Status: 400, Error: "ServiceUnavailableException"}
+	case 5:
+		return firehosetest.Reply{Fail: []int{len(records) - 1}, Error: "ServiceUnavailableException"}
+	case 8:
+		return firehosetest.Reply{Status: 503, Error: "ServiceUnavailableException", Taken: true}
+	}
+	return firehosetest.Reply{}
+}
+
+func newLogrotate(t *testing.T, dir, logs, mode string) (rotate func()) {
+	conf := filepath.Join(dir, "logrotate.conf")
+	must(t, os.WriteFile(conf, []byte(fmt.Sprintf("%s/audit.log {\n%s\nrotate 1000\nnocompress\nmissingok\nsu root root\n}\n", logs, mode)), 0o644))
+	return func() {
+		out, err := exec.Command("/usr/sbin/logrotate", "-f", "-s", filepath.Join(dir, "rotated"), conf).CombinedOutput()
+		if err != nil {
+			t.Fatalf("logrotate: %v: %s", err, out)
+		}
+	}
+}
+
+// archived is what the output dir holds.
+func archived(t *testing.T, dir string) (all [][]byte) {
 	paths, _ := filepath.Glob(filepath.Join(dir, "archive", "cluster1", "vm1", "*"))
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
 		must(t, err)
-		archived = append(archived, data)
+		all = append(all, data)
 	}
-	t.Logf("%s: %d lines written, %d kept by logrotate; unreadable: %d bytes; result %+v", mode, len(w.lines), len(want)-len(short.lines), r.Counts.Unreadable, r.Counts)
-	if twice := compare(t, "dir", archived, want); twice > 0 {
-		t.Errorf("dir: %d lines twice", twice)
-	}
-	compare(t, "firehose", double.Records(), want)
+	return all
 }
 
 // compare looks for every line, and counts those that are there twice: with the same id, so that it can be
@@ -164,7 +195,9 @@ func (w *writer) start() (stop func()) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		for !over.Load() {
-			w.line()
+			for range 10 {
+				w.line()
+			}
 			time.Sleep(200 * time.Microsecond) // load, not haste
 		}
 	})
@@ -194,9 +227,11 @@ func (w *writer) kept(mode, logs string) map[string]bool {
 
 // shortLived are files that go as soon as they are shipped, so that inodes are used again.
 type shortLived struct {
-	t     *testing.T
-	dir   string
-	lines []string
+	t                     *testing.T
+	dir                   string
+	lines                 []string
+	seen                  map[uint64]bool // inodes
+	made, removed, reused int
 }
 
 func (s *shortLived) create(n int) {
@@ -206,7 +241,16 @@ func (s *shortLived) create(n int) {
 		s.lines = append(s.lines, line)
 		text.WriteString(line + "\n")
 	}
-	must(s.t, os.WriteFile(filepath.Join(s.dir, fmt.Sprintf("audit-short-%d.log", n)), []byte(text.String()), 0o644))
+	path := filepath.Join(s.dir, fmt.Sprintf("audit-short-%d.log", n))
+	must(s.t, os.WriteFile(path, []byte(text.String()), 0o644))
+	info, err := os.Stat(path)
+	must(s.t, err)
+	s.made++
+	if inode := info.Sys().(*syscall.Stat_t).Ino; s.seen[inode] {
+		s.reused++
+	} else {
+		s.seen[inode] = true
+	}
 }
 
 func (s *shortLived) removeShipped(c logshipper.Config) {
@@ -218,7 +262,10 @@ func (s *shortLived) removeShipped(c logshipper.Config) {
 	}
 	for path, n := range backlog {
 		if n == 0 && strings.Contains(path, "audit-short-") {
-			if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+			switch err := os.Remove(path); {
+			case err == nil:
+				s.removed++
+			case !os.IsNotExist(err):
 				s.t.Error(err)
 			}
 		}
