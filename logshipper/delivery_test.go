@@ -339,6 +339,56 @@ func TestWithoutLeftoverTheFileKeepsTheRest(t *testing.T) {
 	})
 }
 
+// TestStatusOfRotatedFiles asks for the status while no agent runs.
+func TestStatusOfRotatedFiles(t *testing.T) {
+	one, _ := block("one", 50)
+	two, _ := block("two", 60)
+	for name, c := range map[string]struct {
+		rotate func(s *stage)
+		want   map[string]int64 // path: backlog
+	}{
+		"renamed, and written to": {func(s *stage) {
+			s.must(os.Rename(s.path("a.log"), s.path("a.log.1")))
+			s.write("a.log.1", two)
+			s.write("a.log", "new\n")
+		}, map[string]int64{"a.log.1": int64(len(two)), "a.log": 4}},
+		"copied, and truncated": {func(s *stage) {
+			s.write("a.log", two)
+			copyFile(s.t, s.path("a.log"), s.path("a.log.1"))
+			s.must(os.Truncate(s.path("a.log"), 0))
+			s.write("a.log", "new\n")
+		}, map[string]int64{"a.log.1": int64(len(two)), "a.log": 4}},
+		"removed, and its inode used again": {func(s *stage) {
+			s.must(os.Remove(s.path("a.log")))
+			s.write("a.log", "new\n")
+		}, map[string]int64{"a.log (missing)": 0, "a.log": 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, nil)
+				s.start()
+				s.write("a.log", one)
+				s.wait()
+				s.crash()
+				c.rotate(s)
+				status, err := ReadStatus([]Config{s.config})
+				s.must(err)
+				got := map[string]int64{}
+				for _, f := range status {
+					key := filepath.Base(f.Path)
+					if f.Missing {
+						key += " (missing)"
+					}
+					got[key] += f.Backlog
+				}
+				if fmt.Sprint(got) != fmt.Sprint(c.want) {
+					t.Errorf("got %v, want %v", got, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestOneProcessAtATime(t *testing.T) {
 	s := newStage(t, nil)
 	first, err := New([]Config{s.config}, Options{})

@@ -65,26 +65,38 @@ func readStatus(c *Config, output *Output) (all []FileStatus, err error) {
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("logs: checkpoint %s: %w", path, err)
 	}
-	seen := map[uint64]bool{}
-	for i := range known.Files {
-		e := &known.Files[i]
-		s := FileStatus{Path: e.Path, Output: output.key(), ID: e.ID, Size: e.Size, Acknowledged: e.Offset, Oldest: e.Since, Missing: true}
-		if info, err := os.Stat(e.Path); err == nil && inodeOf(info).ino == e.Inode {
-			s.Size, s.Missing = max(info.Size()+e.Base, e.Offset), false
-			seen[e.Inode] = true
-		}
-		if s.Backlog = s.Size - s.Acknowledged; s.Backlog == 0 {
-			s.Oldest = time.Time{}
-		}
-		all = append(all, s)
+	since := map[string]time.Time{}
+	for _, e := range known.Files {
+		since[e.ID] = e.Since
 	}
-	paths, _ := filepath.Glob(c.Path) // a pattern that is not valid matches nothing
+	s := newFiles(c)
+	lost := s.restore(known, true, time.Now()) // as an agent finds them when it starts
+	for _, f := range append(lost, s.list...) {
+		one := FileStatus{Path: f.path, Output: output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset, Backlog: f.backlog()}
+		if one.Missing = f.handle == nil; one.Backlog > 0 {
+			one.Oldest = since[f.id]
+		}
+		f.close()
+		all = append(all, one)
+	}
+	return append(all, s.unknown(output.key())...), nil
+}
+
+// unknown are files that match and were never read.
+func (s *files) unknown(output string) (all []FileStatus) {
+	paths, _ := filepath.Glob(s.config.Path) // a pattern that is not valid matches nothing
 	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !seen[inodeOf(info).ino] && info.Size() > 0 {
-			all = append(all, FileStatus{Path: path, Output: output.key(), Size: info.Size(), Backlog: info.Size()})
+		handle, err := openRegular(path)
+		if err != nil {
+			continue
 		}
+		info, err := handle.Stat()
+		if err == nil && info.Size() > 0 && s.inodes[inodeOf(info)] == nil && !s.isNoted(handle, inodeOf(info), info.Size()) {
+			all = append(all, FileStatus{Path: path, Output: output, Size: info.Size(), Backlog: info.Size()})
+		}
+		_ = handle.Close() // it was only read
 	}
-	return all, nil
+	return all
 }
 
 // Handler answers with Report.
