@@ -50,26 +50,37 @@ func (s *streamSink) deliver(ctx context.Context, b *batch) (progress bool, err 
 	return true, nil
 }
 
-// pack cuts a batch into records at the ends of entries.
+// pack cuts a batch into as few records as can be, all about as large, at the ends of entries: calls that are
+// made at once are then about as large, too.
 func pack(records [][]byte, b *batch) [][]byte {
-	next := 0 // of b.ends
+	ends := b.ends
 	for at := tailSize; at < b.n; {
-		end := min(at+firehose.MostRecord, b.n)
-		switch {
-		case end == b.n:
-		case len(b.ends) > 0:
-			for next+1 < len(b.ends) && int(b.ends[next+1]) <= end {
-				next++
-			}
-			end = int(b.ends[next])
-			next++
-		default:
-			end = at + bytes.LastIndexByte(b.buffer[at:end], '\n') + 1
+		rest := b.n - at
+		few := (rest + firehose.MostRecord - 1) / firehose.MostRecord
+		end := b.n
+		if few > 1 {
+			end, ends = cut(b, ends, at, at+(rest+few-1)/few)
 		}
 		records = append(records, b.buffer[at:end])
 		at = end
 	}
 	return records
+}
+
+// cut returns the last end of an entry up to aim, or the first one after at if there is none. Of ends, those
+// before it are left out.
+func cut(b *batch, ends []int32, at, aim int) (end int, left []int32) {
+	if len(ends) == 0 { // every line is an entry
+		if n := bytes.LastIndexByte(b.buffer[at:aim], '\n') + 1; n > 0 {
+			return at + n, nil
+		}
+		return aim + bytes.IndexByte(b.buffer[aim:], '\n') + 1, nil
+	}
+	k := 0
+	for k+1 < len(ends) && int(ends[k+1]) <= aim {
+		k++
+	}
+	return int(ends[k]), ends[k+1:]
 }
 
 func (s *streamSink) lazy() bool   { return false }

@@ -40,7 +40,8 @@ func (t *text) write(in *service.PutRecordBatchInput) error {
 		b = base64.StdEncoding.AppendEncode(b, record.Data)
 		b = append(b, `"}`...)
 	}
-	t.buffer = append(b, `]}`...)
+	b = append(b, `]}`...)
+	t.buffer = b
 	return nil
 }
 
