@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -75,8 +76,41 @@ func TestSidecarDoesNotRemoveAMarkerAndDoesNotBelieveAnOldOne(t *testing.T) {
 		t.Error(err)
 	}
 	s.signal(syscall.SIGTERM)
-	if r := s.end(); r.App.Evidence.By != "quiet" || !r.App.Evidence.Stale {
+	if r := s.end(); r.App.Evidence.By != "quiet" || !r.App.Evidence.Stale || r.App.LateMark {
 		t.Errorf("%+v", r.App.Evidence)
+	}
+}
+
+// TestMarkerThatComesTooLate comes while mail is tried, after the app was given up for its port that answers.
+func TestMarkerThatComesTooLate(t *testing.T) {
+	for _, stale := range []bool{false, true} {
+		s := newScene(t)
+		if stale {
+			s.mark("")
+			old := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(s.path("stopped"), old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		port, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer port.Close()
+		s.down() // so that mail takes all of its time
+		sh := &s.config.Shutdown
+		sh.Ports = []string{port.Addr().String()}
+		sh.Grace, sh.App, sh.Mail, sh.Reserve, sh.Quiet = time.Minute, 0.02, 0.1, 0.85, minQuiet
+		s.start()
+		s.ready(false)
+		s.submit("waits")
+		s.signal(syscall.SIGTERM)
+		s.line(`"phase":"mail"`)
+		s.mark(`{"exit": 5}`)
+		r := s.end()
+		if !r.App.LateMark || r.App.Mark == nil || r.App.Mark.Exit == nil || *r.App.Mark.Exit != 5 || r.App.Evidence.Finished || r.App.Evidence.Stale != stale {
+			t.Errorf("stale %v: %+v, %+v", stale, r.App, r.App.Evidence)
+		}
 	}
 }
 

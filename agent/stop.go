@@ -185,5 +185,5 @@ func (p *process) lookAgain(app *lifecycle.AppEnd) {
 		return // the receipt shows that there is none
 	}
 	app.Mark = mark
-	app.LateMark = app.Evidence != nil && app.Evidence.Mark == nil
+	app.LateMark = app.Evidence != nil && !mark.Same(app.Evidence.Mark)
 }

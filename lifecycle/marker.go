@@ -26,6 +26,14 @@ type Mark struct {
 	inode uint64
 }
 
+// Same tells whether m and another are one file that was not written again; nil is no file.
+func (m *Mark) Same(other *Mark) bool {
+	if m == nil || other == nil {
+		return m == other
+	}
+	return m.inode == other.inode && m.Written.Equal(other.Written)
+}
+
 // FindMark looks for the marker at path. That there is none is no error, and nil.
 func FindMark(path string) (*Mark, error) {
 	f, err := os.Open(path)

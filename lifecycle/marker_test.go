@@ -52,6 +52,15 @@ func TestMarkOnDisk(t *testing.T) {
 	if err != nil || m == nil || m.Exit == nil || *m.Exit != 81 || time.Since(m.Written) > time.Hour || m.inode == 0 {
 		t.Fatal(m, err)
 	}
+	if again, err := FindMark(path); err != nil || !m.Same(again) || m.Same(nil) || (*Mark)(nil).Same(m) || !(*Mark)(nil).Same(nil) {
+		t.Fatal(again, err)
+	}
+	if err := LeaveMark(path, 81); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := FindMark(path); err != nil || m.Same(other) {
+		t.Fatal(other, err)
+	}
 	if found, err := ClearMark(path); !found || err != nil {
 		t.Fatal(found, err)
 	}

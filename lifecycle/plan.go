@@ -73,7 +73,6 @@ type Plan struct {
 type Outcome string
 
 // The ways in which a phase ends.
-// How a phase can end.
 const (
 	Done      Outcome = "done"
 	Failed    Outcome = "failed"    // within its budget, with an error
