@@ -137,9 +137,13 @@ func (r *route) passed(now time.Time) bool {
 	return r.found.verdict == Pass && r.holdLeft(now) <= 0 && r.missing() == 0
 }
 
-// missing is how many requests on the new side the stage still has to see.
+// missing is how many requests on the new side the stage still has to see; in mirror those that were
+// compared count.
 func (r *route) missing() uint64 {
-	need, seen := uint64(r.config.Config.MinRequests), max(r.stage.new.Requests, r.stage.compared)
+	need, seen := uint64(r.config.Config.MinRequests), r.stage.new.Requests
+	if r.record.Stage.Mirror {
+		seen = r.stage.compared
+	}
 	return need - min(need, seen)
 }
 
