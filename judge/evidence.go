@@ -111,23 +111,23 @@ func exceeds(l *LatencyTest) bool { return l.Limit != nil && l.New.Low > *l.Limi
 // missing is what a pass waits for.
 func (t *Trial) missing(e *Evidence) []Need {
 	var list []Need
-	count := func(what string, have, want uint64) {
+	count := func(what string, old bool, have, want uint64) {
 		if have < want {
-			list = append(list, Need{what, have, want, thousands(have) + " of " + thousands(want) + " " + what})
+			list = append(list, Need{what, have, want, old, thousands(have) + " of " + thousands(want) + " " + what})
 		}
 	}
 	c := &t.criteria
 	if c.Mirror {
-		count("compared requests", t.mirror.Compared, max(c.MinRequests, 1))
-		count("requests on the "+c.New, t.new.Requests, 1)
+		count("compared requests", false, t.mirror.Compared, max(c.MinRequests, 1))
+		count("requests on the "+c.New, false, t.new.Requests, 1)
 	} else {
-		count("requests on the "+c.New, t.new.Requests, max(c.MinRequests, 1))
+		count("requests on the "+c.New, false, t.new.Requests, max(c.MinRequests, 1))
 	}
-	count("requests on the "+c.Old, e.Old.Requests, min(max(c.MinRequests, 1), scarce))
+	count("requests on the "+c.Old, true, e.Old.Requests, min(max(c.MinRequests, 1), scarce))
 	for i := range t.latency {
 		name, enough := t.latency[i].name, t.latency[i].bander.sufficient
-		count("answers of the "+c.New+" for a bound on "+name, e.Latencies[i].New.Requests, enough)
-		count("answers of the "+c.Old+" for a bound on "+name, e.Latencies[i].Old.Requests, enough)
+		count("answers of the "+c.New+" for a bound on "+name, false, e.Latencies[i].New.Requests, enough)
+		count("answers of the "+c.Old+" for a bound on "+name, true, e.Latencies[i].Old.Requests, enough)
 	}
 	if len(list) > 0 {
 		return list

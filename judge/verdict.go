@@ -141,6 +141,8 @@ type Need struct {
 	// Have of Want are there; both 0 where only time tells.
 	Have uint64 `json:"have"`
 	Want uint64 `json:"want"`
+	// Old says that the old side's requests are what is counted.
+	Old bool `json:"old,omitempty"`
 	// Text says it in words.
 	Text string `json:"text"`
 }

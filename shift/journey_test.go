@@ -371,6 +371,31 @@ func TestNextNamesTheHoldWhenItIsLonger(t *testing.T) {
 	})
 }
 
+// TestNextSaysUntilWhenForEverythingThatIsCounted: the stage's requests on the new side are not all that a
+// verdict waits for.
+func TestNextSaysUntilWhenForEverythingThatIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, wiki(testConfig()))
+		defer w.stop()
+		w.must(w.Set(t.Context(), "wiki", 0.5, somebody, ""))
+		w.must(w.Resume(t.Context(), "wiki", somebody, ""))
+		last := time.Now()
+		w.traffic(func(_ Placement, w *judge.Window) { // ten requests a second, one of them on the old side
+			if now := time.Now(); now.Sub(last) >= time.Second {
+				last = now
+				w.Old.Requests, w.New.Requests = 1, 9
+				w.Old.Latency.Add(100, 1)
+				w.New.Latency.Add(100, 9)
+			}
+		})
+		wait(60 * time.Second)
+		s := w.now()
+		if !strings.HasPrefix(s.Next, "100% after 151 more answers of the vm for a bound on p95, which at 1.02 a second is 2m28s from now, at ") {
+			t.Errorf("verdict %q, next %q", s.Verdict, s.Next)
+		}
+	})
+}
+
 func TestNotEnoughTraffic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, wiki(testConfig()))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"yadokari/judge"
 	"yadokari/setting"
 )
 
@@ -176,8 +177,12 @@ func (r *route) nextStage(now time.Time) string {
 	if stage, more := following(r.stages, r.record.Stage.Share); more {
 		after = stage.Name
 	}
+	rates := r.pace.rates(now)
 	if missing := r.missing(); missing > 0 {
-		return fmt.Sprintf("%s after %d more requests on %s, %s", after, missing, r.config.To, r.until(missing, now))
+		return fmt.Sprintf("%s after %d more requests on %s, %s", after, missing, r.config.To, r.until(missing, rates.New, now))
+	}
+	if need, rate, more := r.slowest(rates); more {
+		return fmt.Sprintf("%s after %d more %s, %s, if the verdict is pass", after, need.Want-need.Have, need.What, r.until(need.Want-need.Have, rate, now))
 	}
 	if hold := r.holdLeft(now); hold > 0 {
 		return fmt.Sprintf("%s at %s, in %s, if the verdict is pass", after, now.Add(hold).Format(time.TimeOnly), hold.Round(time.Second))
@@ -193,10 +198,28 @@ func (r *route) nextStage(now time.Time) string {
 	return fmt.Sprintf("%s now", after)
 }
 
-// until says when so many more requests will have come at the rate of the last minute, and when the stage
-// has been held for long enough if that is later.
-func (r *route) until(missing uint64, now time.Time) string {
-	rate := r.pace.rates(now).New
+// slowest is what the verdict will have to wait for the longest, of all that it counts, and the rate at which
+// it comes. more is false when there is nothing, or when only time tells.
+func (r *route) slowest(rates Rates) (need judge.Need, rate float64, more bool) {
+	evidence, _ := r.found.evidence.(judge.Evidence)
+	for _, n := range evidence.Missing {
+		if n.Have >= n.Want {
+			continue
+		}
+		comes := rates.New
+		if n.Old {
+			comes = rates.Old
+		}
+		if !more || float64(n.Want-n.Have)*rate > float64(need.Want-need.Have)*comes {
+			need, rate, more = n, comes, true
+		}
+	}
+	return need, rate, more
+}
+
+// until says when so many more requests will have come at this rate, and when the stage has been held for
+// long enough if that is later.
+func (r *route) until(missing uint64, rate float64, now time.Time) string {
 	if rate == 0 {
 		return "and none came in the last minute"
 	}
