@@ -3,7 +3,7 @@ package logshipper
 import (
 	"time"
 
-	"yadokari/logshipper/bucket"
+	"yadokari/cloud/bucket"
 	"yadokari/logshipper/firehose"
 	"yadokari/setting"
 )

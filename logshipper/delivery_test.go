@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"yadokari/logshipper/cloud"
+	"yadokari/cloud"
 	"yadokari/logshipper/firehose"
 	"yadokari/logshipper/firehose/firehosetest"
 )

@@ -49,6 +49,7 @@ type file struct {
 	before  int64 // the size before it grew last
 	noted   int64 // up to where its bytes are counted as found
 	changed time.Time
+	gone    time.Time // since when the pattern leads to no path of it; zero: it does
 	modTime time.Time
 	pending []stamp
 	listed  bool    // at a path that the pattern matches

@@ -232,6 +232,22 @@ func (s *files) findCopy(f *file) (*os.File, string) {
 	return nil, ""
 }
 
+// reopenAside opens a file that was closed because it was quiet where rotation has put it: the app may write to
+// it until it opens the new one.
+func (s *files) reopenAside(f *file, places map[string]map[inode]string, now time.Time) bool {
+	node := inode{f.dev, f.ino}
+	if f.handle != nil || f.ended || f.missing || s.inodes[node] != f {
+		return false
+	}
+	path := s.whereIs(f, places)
+	delete(s.inodes, node)
+	found := s.reattach(f, path, true, now)
+	if !found {
+		s.inodes[node] = f
+	}
+	return found
+}
+
 func (s *files) matchesRotated(path string) bool {
 	ok, _ := filepath.Match(s.config.Rotated, path) // the pattern is valid
 	return ok

@@ -203,9 +203,27 @@ func (p *pipe) scan(now time.Time) {
 			p.adoptMissed(now)
 		}
 		p.lastScan = now
+		p.follow(now)
 	}
 	for i := len(p.files.list) - 1; i >= 0; i-- {
 		p.retire(p.files.list[i], now)
+	}
+}
+
+// follow notes which files have lost their place.
+func (p *pipe) follow(now time.Time) {
+	places := map[string]map[inode]string{}
+	for _, f := range p.files.list {
+		switch {
+		case f.listed:
+			f.gone = time.Time{}
+		case f.gone.IsZero():
+			f.gone = now
+			if p.files.reopenAside(f, places, now) {
+				p.note(f)
+				p.dirty = true
+			}
+		}
 	}
 }
 
@@ -264,10 +282,10 @@ func (p *pipe) reopen(f *file, path string, now time.Time) {
 // retire closes files that are quiet, and forgets those that are gone.
 func (p *pipe) retire(f *file, now time.Time) {
 	settled := f.read.offset == f.acked.offset && f.acked.offset >= f.size
-	idle := now.Sub(f.changed)
+	idle, lingered := now.Sub(f.changed), min(now.Sub(f.changed), now.Sub(f.gone))
 	switch {
 	case !settled || f.missing:
-	case f.ended, !f.listed && !p.fixed && idle > p.config.Linger:
+	case f.ended, !f.listed && !p.fixed && lingered > p.config.Linger:
 		p.files.remove(f)
 		p.dirty = true
 	case idle > closeIdle && !p.fixed && f.listed:

@@ -176,6 +176,21 @@ func block(name string, n int) (text string, lines []string) {
 	return strings.Join(lines, "\n") + "\n", lines
 }
 
+// renameQuiet renames a file to which nobody has written for a while, and the app goes on in it before it
+// opens the new one.
+func (s *stage) renameQuiet(quiet time.Duration, one, two, three string) {
+	s.write("a.log", one)
+	s.must(os.Chtimes(s.path("a.log"), time.Now(), time.Now()))
+	time.Sleep(quiet)
+	s.must(os.Rename(s.path("a.log"), s.path("a.log.1")))
+	s.write("a.log", "")
+	s.look()
+	s.write("a.log.1", two)
+	s.must(os.Chtimes(s.path("a.log.1"), time.Now(), time.Now()))
+	time.Sleep(s.config.Linger / 2)
+	s.write("a.log", three)
+}
+
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
@@ -210,6 +225,10 @@ func TestRotations(t *testing.T) {
 			s.write("a.log.1", two) // the app goes on in the old file for a while
 			s.write("a.log", three)
 		}, want: all(oneLines, twoLines, threeLines)},
+		"renamed after it was quiet, and written to": {do: func(s *stage) { s.renameQuiet(2*time.Minute, one, two, three) },
+			want: all(oneLines, twoLines, threeLines)},
+		"renamed after it was closed, and written to": {do: func(s *stage) { s.renameQuiet(time.Hour, one, two, three) },
+			want: all(oneLines, twoLines, threeLines)},
 		"rename while stopped": {do: func(s *stage) {
 			s.write("a.log", one)
 			s.wait()

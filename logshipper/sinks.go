@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"yadokari/logshipper/bucket"
+	"yadokari/cloud/bucket"
 	"yadokari/logshipper/firehose"
 )
 

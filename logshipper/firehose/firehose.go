@@ -11,7 +11,7 @@ import (
 
 	service "github.com/aws/aws-sdk-go-v2/service/firehose"
 
-	"yadokari/logshipper/cloud"
+	"yadokari/cloud"
 	"yadokari/setting"
 )
 

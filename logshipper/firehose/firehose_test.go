@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"yadokari/logshipper/cloud"
+	"yadokari/cloud"
 	"yadokari/logshipper/firehose/firehosetest"
 )
 
