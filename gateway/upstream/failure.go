@@ -44,9 +44,11 @@ var (
 	ErrSilent = errors.New("the server was silent for too long")
 	// ErrBody is among the causes of a Canceled failure, or of an error of Response.Read, when the
 	// request body could not be read to its end. It says nothing about the server.
-	ErrBody      = errors.New("the request body could not be read")
+	ErrBody = errors.New("the request body could not be read")
+	// ErrBusy is the cause of a NoConnection when as many connections to the server as may be were in use
+	// for the time that connecting may take. It says nothing of whether the server can be reached.
+	ErrBusy      = errors.New("every connection to the server is in use")
 	errClosed    = errors.New("the server was removed")
-	errBusy      = errors.New("every connection to the server is in use")
 	errHeadSize  = errors.New("the response head is too large")
 	errMalformed = errors.New("the response is not HTTP/1.1")
 )

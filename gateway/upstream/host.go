@@ -88,7 +88,7 @@ func (h *Host) acquire(ctx context.Context, fresh bool) (c *conn, reused bool, e
 			return nil, false, ctx.Err()
 		case <-over:
 			h.giveUp(free)
-			return nil, false, errBusy
+			return nil, false, ErrBusy
 		}
 	}
 }
