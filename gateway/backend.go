@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 
 	"yadokari/gateway/balance"
 	"yadokari/gateway/upstream"
@@ -20,6 +21,7 @@ type backend struct {
 	name      string
 	config    Backend
 	group     *group
+	former    []*group // of before reloads, with requests under way
 	transport *upstream.Transport
 	stop      context.CancelFunc
 }
@@ -53,7 +55,7 @@ func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
 			picked.Done(learnt(failure))
 			return attempt{server: picked, failure: failure}
 		}
-		picked.Done(balance.ConnectFailed)
+		picked.Done(learnt(failure))
 		tried[i], last = picked, failure
 	}
 	return attempt{failure: last}
@@ -61,10 +63,13 @@ func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
 
 // learnt is what a failed attempt says about connecting to its server.
 func learnt(f *upstream.Failure) balance.Outcome {
-	if f.Sent {
+	switch {
+	case f.Sent:
 		return balance.Connected
+	case f.Outcome == upstream.NoConnection && !errors.Is(f, upstream.ErrBusy):
+		return balance.ConnectFailed
 	}
-	return balance.Undecided
+	return balance.Undecided // a client that left, or a server with as much to do as it may have
 }
 
 // end gives the server back after its response.

@@ -103,6 +103,7 @@ func (g *Gateway) buildBackends(t *table, former *table) error {
 	}
 	for name, config := range t.config.Backends {
 		options := balance.Options{Name: name, Logger: g.logger, Drained: drained[name]}
+		var unfinished []*group
 		if former != nil && former.backends[name] != nil {
 			b := former.backends[name]
 			if reflect.DeepEqual(b.config, config) {
@@ -110,11 +111,13 @@ func (g *Gateway) buildBackends(t *table, former *table) error {
 				continue
 			}
 			options.Former = b.group.Names()
+			unfinished = append(b.unfinished(), b.group)
 		}
 		b, err := g.openBackend(config, options)
 		if err != nil {
 			return err
 		}
+		b.former = unfinished
 		t.backends[name] = b
 	}
 	return nil

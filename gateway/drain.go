@@ -60,7 +60,7 @@ type ServerStatus = balance.ServerStatus
 func (g *Gateway) Servers() map[string][]ServerStatus {
 	all := map[string][]ServerStatus{}
 	for name, b := range g.table.Load().backends {
-		all[name] = b.group.Status()
+		all[name] = b.servers()
 	}
 	return all
 }
@@ -82,10 +82,43 @@ func (g *Gateway) WaitIdle(ctx context.Context, backend, server string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.group.Wait(ctx, server); err != nil && ctx.Err() == nil {
+	err = b.group.Wait(ctx, server)
+	for _, former := range b.former {
+		if former.Wait(ctx, server) == nil {
+			err = nil // it has left with a reload; its last request is done
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
 		return &UnknownError{err}
 	}
-	return ctx.Err()
+	return nil
+}
+
+// servers is the state of every server, with what is still under way there from before a reload.
+func (b *backend) servers() []ServerStatus {
+	all := b.group.Status()
+	for _, former := range b.former {
+		for _, was := range former.Status() {
+			if was.InFlight == 0 {
+				continue
+			}
+			at := slices.IndexFunc(all, func(s ServerStatus) bool { return s.ID == was.ID })
+			if at < 0 {
+				all = append(all, was)
+			} else {
+				all[at].InFlight += was.InFlight
+			}
+		}
+	}
+	return all
+}
+
+// unfinished are the groups of before reloads that still have requests under way.
+func (b *backend) unfinished() []*group {
+	return slices.DeleteFunc(slices.Clone(b.former), (*group).Ended)
 }
 
 func (g *Gateway) setDrain(backend string, change func(*group) error) error {

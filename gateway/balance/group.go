@@ -155,6 +155,13 @@ func (g *Group[T]) Close() error {
 	return g.closeAll(idle)
 }
 
+// Ended reports whether the group is closed and its last request done.
+func (g *Group[T]) Ended() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ended && len(g.leaving) == 0
+}
+
 // apply makes wanted the servers that are present, and returns those that left without a request.
 // The caller holds mu and closes them after it has let go.
 func (g *Group[T]) apply(wanted []Address, start bool) (idle []*Server[T]) {

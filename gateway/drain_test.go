@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+)
+
+// hold lets the old side answer /held only when release is called.
+func (r *rig) hold() (held <-chan struct{}, release func()) {
+	began, over := make(chan struct{}), make(chan struct{})
+	r.old.does(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/held" {
+			began <- struct{}{}
+			<-over
+		}
+		_, _ = io.WriteString(w, "vm")
+	})
+	return began, sync.OnceFunc(func() { close(over) })
+}
+
+// TestWaitSeesRequestsOfBeforeAReload: a deploy script that waits for a host must not begin while a request
+// that was sent before a reload is still under way there.
+func TestWaitSeesRequestsOfBeforeAReload(t *testing.T) {
+	r := newRig(t)
+	held, release := r.hold()
+	defer release()
+	var user sync.WaitGroup
+	user.Go(func() {
+		if a := r.do("GET", "/held", ""); a.status != http.StatusOK {
+			t.Errorf("got %+v", a)
+		}
+	})
+	<-held
+	for range 2 {
+		c := *r.table.Load().config
+		c.Backends = maps.Clone(c.Backends)
+		changed := c.Backends["vm"]
+		changed.Upstream.Connect++
+		c.Backends["vm"] = changed
+		if err := r.Reload(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := r.Servers()["vm"][0].ID
+	if err := r.Drain("vm", id); err != nil {
+		t.Fatal(err)
+	}
+	brief, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := r.WaitIdle(brief, "vm", id); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a request under way: %v", err)
+	}
+	release()
+	if err := r.WaitIdle(t.Context(), "vm", id); err != nil {
+		t.Error(err)
+	}
+	user.Wait()
+}
+
+// TestBusyServerIsNotTakenOut: connections that are all in use say that a server has much to do, not that it
+// cannot be reached.
+func TestBusyServerIsNotTakenOut(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		vm := c.Backends["vm"]
+		vm.Upstream.Connections, vm.Upstream.Connect, vm.Upstream.Response = 1, 20*time.Millisecond, time.Minute
+		vm.Balance.Passive.Failures, vm.Balance.Passive.Eject = 1, time.Hour
+		c.Backends["vm"] = vm
+	})
+	held, release := r.hold()
+	defer release()
+	var user sync.WaitGroup
+	user.Go(func() { r.do("GET", "/held", "") })
+	<-held
+	if a := r.do("GET", "/", ""); a.status != http.StatusBadGateway {
+		t.Errorf("with every connection in use: %+v", a)
+	}
+	if s := r.Servers()["vm"][0]; s.Ejected {
+		t.Errorf("a busy server was taken out: %+v", s)
+	}
+	release()
+	user.Wait()
+}
