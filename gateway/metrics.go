@@ -77,15 +77,32 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		collectRoute(d, r, out, gauge, counter)
 	}
 	for name, b := range t.backends {
-		for _, s := range b.group.Status() {
-			gauge(d.serverInFlight, float64(s.InFlight), name, s.ID)
-			up := 1.0
-			if s.Drained || s.Ejected || s.Leaving || s.Health == "unhealthy" {
-				up = 0
-			}
-			gauge(d.serverUp, up, name, s.ID)
+		for id, u := range usages(b.servers()) {
+			gauge(d.serverInFlight, float64(u.inFlight), name, id)
+			gauge(d.serverUp, u.up, name, id)
 		}
 	}
+}
+
+// usage is what metrics say of one address.
+type usage struct {
+	inFlight int
+	up       float64
+}
+
+// usages are by ID, as metrics are: an address that one name has left while another leads to it now is two
+// servers, and a metric that is there twice would make the whole page an error.
+func usages(servers []ServerStatus) map[string]usage {
+	all := map[string]usage{}
+	for _, s := range servers {
+		u := all[s.ID]
+		u.inFlight += s.InFlight
+		if !s.Drained && !s.Ejected && !s.Leaving && s.Health != "unhealthy" {
+			u.up = 1
+		}
+		all[s.ID] = u
+	}
+	return all
 }
 
 func collectRoute(d descriptions, r *route, out chan<- prometheus.Metric,

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -86,5 +87,17 @@ func TestMirrorIsMeasured(t *testing.T) {
 		if m := r.gathered(name, labels); m == nil || m.GetCounter().GetValue() != want {
 			t.Errorf("%s is %v", name, m)
 		}
+	}
+}
+
+func TestAnAddressIsOneMetric(t *testing.T) {
+	got := usages([]ServerStatus{
+		{ID: "10.0.0.1:80", URL: "http://new:80", InFlight: 2},
+		{ID: "10.0.0.1:80", URL: "http://old:80", InFlight: 1, Leaving: true},
+		{ID: "10.0.0.2:80", Health: "unhealthy"},
+	})
+	want := map[string]usage{"10.0.0.1:80": {3, 1}, "10.0.0.2:80": {0, 0}}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
