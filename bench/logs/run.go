@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"yadokari/cloud"
 	"yadokari/logshipper"
-	"yadokari/logshipper/cloud"
 	"yadokari/logshipper/firehose"
 	"yadokari/logshipper/firehose/firehosetest"
 	"yadokari/setting"

@@ -19,8 +19,8 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"yadokari/cloud/bucket"
 	"yadokari/logshipper"
-	"yadokari/logshipper/bucket"
 	"yadokari/setting"
 )
 

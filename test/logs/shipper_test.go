@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"yadokari/cloud"
 	"yadokari/logshipper"
-	"yadokari/logshipper/cloud"
 	"yadokari/logshipper/firehose"
 	"yadokari/setting"
 )
