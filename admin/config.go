@@ -44,7 +44,7 @@ func (c *Config) Validate() error {
 	switch n, bad := strconv.Atoi(port); {
 	case err != nil || bad != nil || n < 0 || n > 65535:
 		add("listen", fmt.Sprintf("%q is not an address", c.Listen), "write host:port, as in 127.0.0.1:8081")
-	case !isLoopback(host) && c.open():
+	case !IsLoopback(host) && c.open():
 		add("listen", fmt.Sprintf("%q can be reached from other machines, and nothing says who may call", c.Listen),
 			"listen on 127.0.0.1, or set tokenFile or clientCA")
 	}
@@ -60,9 +60,9 @@ func (c *Config) Validate() error {
 // open tells whether callers need to prove nothing.
 func (c *Config) open() bool { return c.TokenFile == "" && c.ClientCA == "" }
 
-// isLoopback tells whether host, a name or an address, is this machine to itself alone. An empty host
+// IsLoopback tells whether host, a name or an address, is this machine to itself alone. An empty host
 // is every address.
-func isLoopback(host string) bool {
+func IsLoopback(host string) bool {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true
 	}

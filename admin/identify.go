@@ -56,7 +56,7 @@ func (s *Server) guardHost(r *http.Request) *Error {
 		host = name
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if isLoopback(host) || host != "" && strings.EqualFold(host, s.host) {
+	if IsLoopback(host) || host != "" && strings.EqualFold(host, s.host) {
 		return nil
 	}
 	return &Error{http.StatusMisdirectedRequest, "wrong-host", "the request is meant for another host", "call the admin port as localhost or 127.0.0.1"}

@@ -66,7 +66,7 @@ func New(cfg Config, options Options) (*Server, error) {
 	if err := s.register(); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
-	if cfg.TLS == nil && cfg.TokenFile != "" && !isLoopback(host) {
+	if cfg.TLS == nil && cfg.TokenFile != "" && !IsLoopback(host) {
 		s.log.Warn("tokens cross the network in the clear: set tls for the admin port", "listen", cfg.Listen)
 	}
 	s.probes()

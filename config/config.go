@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"yadokari/agent"
 	"yadokari/gateway"
@@ -31,7 +30,7 @@ type Differences struct{ node *node }
 // Validate says what is wrong with values that are well formed, as *setting.Problem, joined.
 func (c *Config) Validate() error {
 	var problems []error
-	if c.App == "" || strings.ContainsFunc(c.App, isNoName) {
+	if !setting.IsName(c.App) {
 		problems = append(problems, &setting.Problem{
 			Path:   setting.Path{"app"},
 			What:   fmt.Sprintf("%q is not a name", c.App),
@@ -58,8 +57,4 @@ func (c *Config) ValidateFiles() error {
 		problems = append(problems, setting.Under(c.Agent.ValidateFiles(), "agent"))
 	}
 	return errors.Join(problems...)
-}
-
-func isNoName(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r))
 }

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"yadokari/admin"
 	"yadokari/gateway"
 	"yadokari/shift"
 )
@@ -166,8 +166,8 @@ func wordsOnStaying(g *gateway.Config) []string {
 	for _, backend := range slices.Sorted(maps.Keys(staying)) {
 		words = append(words, fmt.Sprintf("These routes stay on %s: %s.", backend, strings.Join(staying[backend], ", ")))
 	}
-	if !catchesAll(g) {
-		words = append(words, fmt.Sprintf("Requests that no route matches stay on %s.", restOf(g)))
+	if !g.MatchesAll() {
+		words = append(words, fmt.Sprintf("Requests that no route matches stay on %s.", g.RestBackend()))
 	}
 	if mirrored {
 		words = append(words, "In a mirror stage every user stays; safe requests (GET, HEAD, OPTIONS) are copied to the new side.")
@@ -177,26 +177,6 @@ func wordsOnStaying(g *gateway.Config) []string {
 			g.Fallback.Request, g.Fallback.Timeout))
 	}
 	return words
-}
-
-// restOf is the backend that serves what no route matches.
-func restOf(g *gateway.Config) string {
-	if _, ok := g.Backends["vm"]; ok || len(g.Backends) != 1 {
-		return "vm"
-	}
-	for name := range g.Backends {
-		return name
-	}
-	return ""
-}
-
-func catchesAll(g *gateway.Config) bool {
-	for i := range g.Routes {
-		if slices.Contains(g.Routes[i].Match, "/") || slices.Contains(g.Routes[i].Match, "/{rest...}") {
-			return true
-		}
-	}
-	return false
 }
 
 // differs lists the settings that the chosen cluster changes.
@@ -212,9 +192,5 @@ func (f *File) differs() []string {
 
 func isLoopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return err == nil && admin.IsLoopback(host)
 }

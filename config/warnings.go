@@ -66,7 +66,7 @@ func warnOfUsers(g *gateway.Config, warn func(string, ...any)) {
 }
 
 func warnOfBackends(g *gateway.Config, warn func(string, ...any)) {
-	used := map[string]bool{restOf(g): true}
+	used := map[string]bool{g.RestBackend(): true}
 	for i := range g.Routes {
 		used[g.Routes[i].From] = true
 		if g.Routes[i].Shift != nil {
@@ -90,8 +90,8 @@ func warnOfBackends(g *gateway.Config, warn func(string, ...any)) {
 }
 
 func warnOfRoutes(g *gateway.Config, warn func(string, ...any)) {
-	if !catchesAll(g) {
-		warn(fmt.Sprintf("no route matches every request: what is left goes to %s and is not counted by route; add one with match [\"/\"]", restOf(g)), "routes")
+	if !g.MatchesAll() {
+		warn(fmt.Sprintf("no route matches every request: what is left goes to %s and is not counted by route; add one with match [\"/\"]", g.RestBackend()), "routes")
 	}
 	for i := range g.Routes {
 		r := &g.Routes[i]

@@ -40,25 +40,12 @@ func (g *Gateway) fill(t, former *table) (err error) {
 		t.routes = append(t.routes, r)
 		t.byName[r.name] = r
 	}
-	t.rest = g.buildRoute(t, Route{Name: restRoute, From: t.restBackend()}, former)
+	t.rest = g.buildRoute(t, Route{Name: restRoute, From: c.RestBackend()}, former)
 	if t.rest.old == nil {
 		return fmt.Errorf("gateway.backends: there is no backend %q for requests that no route matches", oldBackend)
 	}
 	t.index, err = newIndex(t.routes)
 	return err
-}
-
-// restBackend serves what no route matches: the old side, by name or because there is no other.
-func (t *table) restBackend() string {
-	if t.backends[oldBackend] == nil {
-		for _, r := range t.routes {
-			return r.config.From // Validate has seen that the routes match everything
-		}
-		for name := range t.backends {
-			return name
-		}
-	}
-	return oldBackend
 }
 
 // restRoute names, in logs and metrics, the requests that no route matches. No route can have it.

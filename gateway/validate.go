@@ -145,14 +145,6 @@ func nearestOf[V any](name string, known map[string]V) string {
 	return "known: " + strings.Join(names, ", ")
 }
 
-// isName says whether a name is made of letters, digits, - _ and . alone: it stands in metrics, paths
-// of the API and file names.
-func isName(name string) bool {
-	return name != "" && name != "." && name != ".." && !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r))
-	})
-}
-
 // isFieldName says whether name is a token (RFC 9110, section 5.6.2), as header and cookie names are.
 func isFieldName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {

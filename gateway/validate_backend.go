@@ -9,7 +9,7 @@ import (
 func (c *Config) validateBackends(p *problems) {
 	p.check(len(c.Backends) > 0, "backends", "no backend", "define vm and containers, each with servers")
 	for name, backend := range c.Backends {
-		p.check(isName(name), setting.Path{"backends", name}, fmt.Sprintf("%q is not a name", name), "use letters, digits, - _ and .")
+		p.check(setting.IsName(name), setting.Path{"backends", name}, fmt.Sprintf("%q is not a name", name), "use letters, digits, - _ and .")
 		var inside problems
 		backend.validate(&inside)
 		for _, problem := range inside {

@@ -130,13 +130,6 @@ func (s *patterns) rival(pattern string) string {
 	return "an earlier pattern"
 }
 
-// matchesAll says whether a pattern catches every request that no other one does.
-func (s *patterns) matchesAll() bool {
-	_, root := s.routes["/"]
-	_, rest := s.routes["/{rest...}"]
-	return root || rest
-}
-
 // firstSegment returns the first segment of a pattern's path as a ServeMux compares it, and whether it
 // is a literal: "/{page}" and "/" match any.
 func firstSegment(pattern string) (segment string, literal bool) {

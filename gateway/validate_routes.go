@@ -28,7 +28,7 @@ func (c *Config) validateRoutes(p *problems) {
 		}
 	}
 	_, hasOld := c.Backends[oldBackend]
-	p.check(hasOld || len(c.Backends) < 2 || patterns.matchesAll(), "routes",
+	p.check(hasOld || len(c.Backends) < 2 || c.MatchesAll(), "routes",
 		"nothing says where a request goes that no route matches", `add a route with match ["/"], or name the old backend vm`)
 }
 
@@ -40,7 +40,7 @@ func (r *Route) validateName(p *problems, i int, names map[string]int) {
 		p.check(false, "name", "the route has no name", "name it, as in wiki")
 		return
 	}
-	p.check(isName(r.Name), "name", fmt.Sprintf("%q is not a name", r.Name), "use letters, digits, - _ and .")
+	p.check(setting.IsName(r.Name), "name", fmt.Sprintf("%q is not a name", r.Name), "use letters, digits, - _ and .")
 	first, taken := names[r.Name]
 	p.check(!taken, "name", fmt.Sprintf("route %d is named %q already", first+1, r.Name), "give every route a name of its own")
 	if !taken {
