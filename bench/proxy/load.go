@@ -9,6 +9,7 @@ import (
 	"time"
 )
 
+// loaded is what wrk reports: latencies in microseconds, requests a second.
 type loaded struct {
 	requests       int
 	p50, p99, rate float64
@@ -43,7 +44,7 @@ func load(address string, o options, size, conns int, length time.Duration) (loa
 	}
 	for _, m := range wrkLatency.FindAllStringSubmatch(text, -1) {
 		v, _ := strconv.ParseFloat(m[2], 64)
-		v *= map[string]float64{"us": 0.001, "ms": 1, "s": 1000}[m[3]]
+		v *= map[string]float64{"us": 1, "ms": 1e3, "s": 1e6}[m[3]]
 		if m[1] == "50" {
 			l.p50 = v
 		} else {

@@ -82,7 +82,7 @@ func run(o options) error {
 		defer p.stop()
 		proxies = append(proxies, p)
 	}
-	fmt.Printf("%8s %6s  %-9s %9s %8s %8s %8s %9s\n", "body", "conns", "proxy", "us/req", "ratio", "p50 ms", "p99 ms", "req/s")
+	fmt.Printf("%8s %6s  %-9s %9s %6s %9s %6s %9s %6s %9s\n", "body", "conns", "proxy", "us/req", "ratio", "p50 us", "ratio", "p99 us", "ratio", "req/s")
 	for _, size := range o.sizes {
 		for _, conns := range o.conns {
 			if err := compare(o, proxies, size, conns); err != nil {
@@ -90,10 +90,22 @@ func run(o options) error {
 			}
 		}
 	}
+	return stillShifting(o, proxies)
+}
+
+// stillShifting makes sure that what was measured was a shift: a rollback in between would have spared
+// the gateway some of its work.
+func stillShifting(o options, proxies []*process) error {
+	for _, p := range proxies {
+		if p.name == "yadokari" {
+			return checkShare(o.gateway, p.admin, "wiki", "50%")
+		}
+	}
 	return nil
 }
 
-// compare measures all proxies in turns and prints medians; the ratio is to the gateway's cost.
+// compare measures all proxies in turns and prints medians. Ratios are the first one's, the gateway's, to
+// each of the others.
 func compare(o options, proxies []*process, size, conns int) error {
 	samples := map[string][]sample{}
 	for range o.rounds {
@@ -105,23 +117,32 @@ func compare(o options, proxies []*process, size, conns int) error {
 			samples[p.name] = append(samples[p.name], s)
 		}
 	}
-	var own float64
+	own := medians(samples[proxies[0].name])
 	for _, p := range proxies {
-		m := median(samples[p.name])
-		if own == 0 {
-			own = m.cpu
-		}
-		fmt.Printf("%8d %6d  %-9s %9.1f %8.2f %8.2f %8.2f %9.0f\n", size, conns, p.name, m.cpu, own/m.cpu, m.p50, m.p99, m.rate)
+		m := medians(samples[p.name])
+		fmt.Printf("%8d %6d  %-9s %9.1f %6.2f %9.0f %6.2f %9.0f %6.2f %9.0f\n",
+			size, conns, p.name, m.cpu, own.cpu/m.cpu, m.p50, own.p50/m.p50, m.p99, own.p99/m.p99, m.rate)
 	}
 	return nil
 }
 
-func median(list []sample) sample {
-	slices.SortFunc(list, func(a, b sample) int { return int((a.cpu - b.cpu) * 1e6) })
-	return list[len(list)/2]
+// medians takes the median of each figure for itself.
+func medians(list []sample) sample {
+	of := func(figure func(sample) float64) float64 {
+		sorted := make([]float64, len(list))
+		for i, s := range list {
+			sorted[i] = figure(s)
+		}
+		slices.Sort(sorted)
+		return sorted[len(sorted)/2]
+	}
+	return sample{
+		cpu: of(func(s sample) float64 { return s.cpu }), rate: of(func(s sample) float64 { return s.rate }),
+		p50: of(func(s sample) float64 { return s.p50 }), p99: of(func(s sample) float64 { return s.p99 }),
+	}
 }
 
-// sample is one measurement: CPU microseconds a request, latency in milliseconds, requests a second.
+// sample is one measurement: CPU and latencies in microseconds, requests a second.
 type sample struct{ cpu, p50, p99, rate float64 }
 
 func measure(p *process, o options, size, conns int) (sample, error) {

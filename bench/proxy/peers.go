@@ -52,29 +52,60 @@ func startPeer(name, dir, origin string, o options) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	write := func(file, text string) (string, error) {
-		path := filepath.Join(dir, file)
-		return path, os.WriteFile(path, []byte(text), 0o644)
-	}
-	log := filepath.Join(dir, name+".log")
-	access := filepath.Join(dir, name+".access")
+	p := peer{name: name, dir: dir, address: address, origin: origin, options: o}
 	switch name {
 	case "nginx":
-		logging := "access_log off;"
-		if o.peerLogs {
-			logging = "access_log " + access + " access buffer=64k flush=1s;"
-		}
-		return startNGINX(name, o.proxyCPU, dir, address, fmt.Sprintf(`
+		return p.nginx()
+	case "haproxy":
+		return p.haproxy()
+	case "caddy":
+		return p.caddy()
+	case "yadokari":
+		return startGateway(dir, address, origin, p.path(".access"), p.path(".log"), o)
+	}
+	return nil, fmt.Errorf("%q is not a proxy this program knows", name)
+}
+
+// peer is one proxy that the gateway is compared with.
+type peer struct {
+	name, dir, address, origin string
+	options                    options
+}
+
+func (p *peer) path(suffix string) string { return filepath.Join(p.dir, p.name+suffix) }
+
+// run writes the configuration and starts the peer; the command's last argument is the file's name.
+func (p *peer) run(text string, command ...string) (*process, error) {
+	conf := p.path(".conf")
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		return nil, err
+	}
+	return start(p.name, p.options.proxyCPU, p.address, p.path(".log"), append(command, conf)...)
+}
+
+func (p *peer) nginx() (*process, error) {
+	logging := "access_log off;"
+	if p.options.peerLogs {
+		logging = "access_log " + p.path(".access") + " access buffer=64k flush=1s;"
+	}
+	return startNGINX(p.name, p.options.proxyCPU, p.dir, p.address, fmt.Sprintf(`
 	upstream app { server %s; keepalive 256; keepalive_requests 100000000; }
 	server { listen %s; %s
 		location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; }
-	}`, origin, address, logging))
-	case "haproxy":
-		conf, err := write("haproxy.cfg", fmt.Sprintf(`global
+	}`, p.origin, p.address, logging))
+}
+
+func (p *peer) haproxy() (*process, error) {
+	logging := ""
+	if p.options.peerLogs {
+		logging = "log stdout format raw local0\n\toption httplog" // stdout is a file here
+	}
+	return p.run(fmt.Sprintf(`global
 	maxconn 4096
 	nbthread 1
 defaults
 	mode http
+	%s
 	timeout connect 5s
 	timeout client 60s
 	timeout server 60s
@@ -85,17 +116,15 @@ frontend in
 	default_backend app
 backend app
 	server s1 %s pool-max-conn 512
-`, address, origin))
-		if err != nil {
-			return nil, err
-		}
-		return start(name, o.proxyCPU, address, log, "haproxy", "-db", "-f", conf)
-	case "caddy":
-		logging := ""
-		if o.peerLogs {
-			logging = "log {\n\t\toutput file " + access + "\n\t}\n"
-		}
-		conf, err := write("Caddyfile", fmt.Sprintf(`{
+`, logging, p.address, p.origin), "haproxy", "-db", "-f")
+}
+
+func (p *peer) caddy() (*process, error) {
+	logging := ""
+	if p.options.peerLogs {
+		logging = "log {\n\t\toutput file " + p.path(".access") + "\n\t}"
+	}
+	return p.run(fmt.Sprintf(`{
 	admin off
 	auto_https off
 }
@@ -103,15 +132,7 @@ http://%s {
 	%s
 	reverse_proxy %s
 }
-`, address, logging, origin))
-		if err != nil {
-			return nil, err
-		}
-		return start(name, o.proxyCPU, address, log, "caddy", "run", "--config", conf, "--adapter", "caddyfile")
-	case "yadokari":
-		return startGateway(dir, address, origin, access, log, o)
-	}
-	return nil, fmt.Errorf("%q is not a proxy this program knows", name)
+`, p.address, logging, p.origin), "caddy", "run", "--adapter", "caddyfile", "--config")
 }
 
 // startGateway runs the gateway with everything on: a route that shifts at 50 %, log and metrics.
@@ -144,5 +165,6 @@ gateway:
 	if err != nil {
 		return nil, err
 	}
+	p.admin = admin
 	return p, shiftRoute(o.gateway, admin, "wiki")
 }

@@ -16,6 +16,7 @@ import (
 type process struct {
 	name    string
 	address string
+	admin   string // the gateway's admin port
 	cmd     *exec.Cmd
 }
 
