@@ -26,8 +26,11 @@ func wordsOnMail(m *mailrelay.Config) string {
 		queue = "waits in " + m.Spool
 	}
 	leftover := "stays there"
+	moves := m.Spool == "" || m.Leftover.Spool
 	switch {
-	case m.Leftover.Dir != "" && (m.Spool == "" || m.Leftover.Spool):
+	case moves && m.Leftover.S3 != nil:
+		leftover = fmt.Sprintf("goes to s3://%s/%s", m.Leftover.S3.Bucket, m.Leftover.S3.Prefix)
+	case moves && m.Leftover.Dir != "":
 		leftover = "goes to " + m.Leftover.Dir
 	case m.Spool == "":
 		leftover = "is lost"

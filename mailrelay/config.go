@@ -3,6 +3,7 @@ package mailrelay
 import (
 	"time"
 
+	"yadokari/cloud/bucket"
 	"yadokari/mailrelay/upstream"
 	"yadokari/setting"
 )
@@ -85,12 +86,17 @@ type Limits struct {
 }
 
 // Leftover is where mail goes that is still queued when the relay must stop. It is written in the
-// form of a spool, in a directory of its own for each stop; yadokari mail inject takes it back.
+// form of a spool, in a directory of its own for each stop; yadokari mail inject takes it back. With both a
+// bucket and a directory, the directory gets what the bucket does not take.
 type Leftover struct {
-	// Dir is the directory, on a disk that outlives this host or pod. Without it, a queue in memory
+	// Dir is the directory, on a disk that outlives this host or pod. Without it and S3, a queue in memory
 	// that is not empty at the deadline is lost, and counted as dropped.
 	Dir string `yaml:"dir"`
-	// Spool also moves what is left in the spool to Dir: for a spool whose disk goes with the pod.
+	// S3 is a bucket of AWS, or of another service that speaks the same protocol. A quarter of the stop's
+	// time for mail, at most 10 s, is kept for writing to it. Copy what is below one HOST-NUMBER to a directory
+	// (aws s3 cp --recursive) for yadokari mail inject.
+	S3 *bucket.Config `yaml:"s3"`
+	// Spool also moves what is left in the spool: for a spool whose disk goes with the pod.
 	Spool bool `yaml:"spool" default:"false"`
 }
 

@@ -39,7 +39,8 @@ type Relay struct {
 	hostname string
 	log      *slog.Logger
 	pool     *upstream.Pool
-	spool    *spool.Spool // nil: the queue is memory
+	spool    *spool.Spool    // nil: the queue is memory
+	bucket   *leftoverBucket // nil: there is none
 	queue    *queue
 	server   *server
 	memory   *semaphore.Weighted // for mails that are arriving
@@ -91,6 +92,9 @@ func (r *Relay) open(o Options) (err error) {
 		Hostname: r.hostname, Unreachable: r.config.Retry.Unreachable, Logger: r.log, Resolve: o.Resolve, Dial: o.Dial,
 	})
 	if err != nil {
+		return err
+	}
+	if r.bucket, err = openBucket(r.config.Leftover.S3); err != nil {
 		return err
 	}
 	if r.server, err = listen(r); err != nil {

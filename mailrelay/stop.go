@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
-	"yadokari/durable"
 	"yadokari/mailrelay/spool"
 )
 
@@ -28,6 +26,8 @@ type Result struct {
 func (r *Relay) Drain(ctx context.Context) Result {
 	r.draining.Do(func() {
 		start := time.Now()
+		ctx, cancel := r.untilLeaving(ctx)
+		defer cancel()
 		r.Refuse()
 		r.pool.TryNow()
 		r.queue.flush(0, true)
@@ -51,133 +51,6 @@ func (r *Relay) Drain(ctx context.Context) Result {
 	})
 	<-r.stopped
 	return r.result
-}
-
-// leave puts what is left where it is safe, and tells where.
-func (r *Relay) leave() (where string, err error) {
-	rest := r.queue.takeAll()
-	if r.spool != nil && (!r.config.Leftover.Spool || len(rest) == 0) {
-		for _, it := range rest {
-			r.queue.finish(it, leftOver)
-			where = r.config.Spool
-		}
-		return where, r.spool.Close()
-	}
-	if len(rest) > 0 {
-		where, err = r.moveOut(rest)
-	}
-	if r.spool != nil {
-		err = errors.Join(err, r.spool.Close())
-	}
-	return where, err
-}
-
-// moveOut writes mails to a new directory below Leftover.Dir. Those that cannot be written stay in the
-// spool or, without one, are lost.
-func (r *Relay) moveOut(rest []*item) (where string, err error) {
-	lost := func(it *item, why string) {
-		if r.spool != nil {
-			r.queue.finish(it, leftOver)
-		} else {
-			r.drop(it, why)
-		}
-	}
-	if r.config.Leftover.Dir == "" {
-		for _, it := range rest {
-			lost(it, "the relay stops and has nowhere to leave it")
-		}
-		return "", fmt.Errorf("mail: %d mails were lost: there is no leftover.dir", len(rest))
-	}
-	where = filepath.Join(r.config.Leftover.Dir, fmt.Sprintf("%s-%s", r.hostname, name(r.nextID())))
-	out, err := openLeftover(r.config.Leftover.Dir, where)
-	if err != nil {
-		for _, it := range rest {
-			lost(it, "the relay stops and cannot leave it: "+err.Error())
-		}
-		return r.config.Spool, fmt.Errorf("mail: leftover: %w", err)
-	}
-	var mu sync.Mutex
-	failed := map[*item]error{}
-	each(rest, func(it *item) {
-		if err := r.copyTo(out, it); err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			failed[it] = err
-		}
-	})
-	err = out.Close()
-	for _, it := range rest {
-		if cause := failed[it]; cause != nil {
-			err = errors.Join(err, cause)
-			lost(it, "the relay stops and cannot leave it: "+cause.Error())
-		} else {
-			r.discard(it, leftOver)
-		}
-	}
-	return where, err
-}
-
-func openLeftover(dir, where string) (*spool.Spool, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	out, _, err := spool.Open(where, spool.Options{})
-	if err != nil {
-		return nil, err
-	}
-	return out, durable.SyncDir(dir)
-}
-
-// each calls f for every item, many at once, so that they share fsyncs.
-func each(items []*item, f func(*item)) {
-	next := make(chan *item)
-	var workers sync.WaitGroup
-	for range min(64, len(items)) {
-		workers.Go(func() {
-			for it := range next {
-				f(it)
-			}
-		})
-	}
-	for _, it := range items {
-		next <- it
-	}
-	close(next)
-	workers.Wait()
-}
-
-// copyTo appends what is open of a mail to another spool.
-func (r *Relay) copyTo(out *spool.Spool, it *item) error {
-	m, err := r.load(it)
-	if err != nil {
-		return err
-	}
-	defer m.close()
-	e := m.Envelope
-	e.To = pick(e.To, openRecipients(it, len(e.To)))
-	text, err := whole(m)
-	if err != nil {
-		return err
-	}
-	_, err = out.Append(it.id, &e, text)
-	return err
-}
-
-// whole is a mail's text in memory.
-func whole(m *loaded) ([]byte, error) {
-	if text, ok := m.Text.(bytesText); ok {
-		return text, nil
-	}
-	var w sliceWriter
-	_, err := m.Text.WriteTo(&w)
-	return w, err
-}
-
-type sliceWriter []byte
-
-func (w *sliceWriter) Write(p []byte) (int, error) {
-	*w = append(*w, p...)
-	return len(p), nil
 }
 
 // Inject takes back what an earlier run has left in dir: a leftover directory, one of those in it, or

@@ -18,8 +18,11 @@ func (c *Config) Validate() error {
 	v.under(c.Upstream.Validate(), "upstream")
 	c.validateQueue(v)
 	c.validateLimits(v)
-	if c.Leftover.Spool && (c.Spool == "" || c.Leftover.Dir == "") {
-		v.wrong("there is no spool to move, or nowhere to move it", "set spool and leftover.dir, or leave this out", "leftover", "spool")
+	if c.Leftover.Spool && (c.Spool == "" || c.Leftover.Dir == "" && c.Leftover.S3 == nil) {
+		v.wrong("there is no spool to move, or nowhere to move it", "set spool and leftover.dir or leftover.s3, or leave this out", "leftover", "spool")
+	}
+	if c.Leftover.S3 != nil {
+		v.under(c.Leftover.S3.Validate(), "leftover", "s3")
 	}
 	return errors.Join(v.problems...)
 }

@@ -107,6 +107,15 @@ func parseHead(raw []byte, s salt) (head, bool) {
 	return h, h.envelope <= maxEnvelope && h.text <= MaxText
 }
 
+// newRecord is the head of a mail, and what stands before its text: head, with room for the salt, and envelope.
+func newRecord(id uint64, e *wire.Envelope, text []byte) (head, []byte) {
+	front := appendEnvelope(make([]byte, headSize, 256), e)
+	h := head{id: id, envelope: uint32(len(front) - headSize), text: uint32(len(text))}
+	h.sum = crc32.Update(crc32.Checksum(front[headSize:], castagnoli), castagnoli, text)
+	h.put(front)
+	return h, front
+}
+
 const (
 	flagEightBit = 1 << iota
 	flagUTF8

@@ -3,7 +3,6 @@ package spool
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"sync"
 	"time"
@@ -94,13 +93,10 @@ func (s *Spool) Append(id uint64, e *wire.Envelope, text []byte) (*Entry, error)
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("spool: a text of %d bytes is too long", len(text))
 	}
-	envelope := appendEnvelope(make([]byte, headSize, 256), e)
-	h := head{id: id, envelope: uint32(len(envelope) - headSize), text: uint32(len(text))}
-	h.sum = crc32.Update(crc32.Checksum(envelope[headSize:], castagnoli), castagnoli, text)
-	h.put(envelope)
+	h, front := newRecord(id, e, text)
 	w := &write{
 		entry: &Entry{id: id, recipients: len(e.To), head: h},
-		front: envelope, text: text, done: make(chan error, 1),
+		front: front, text: text, done: make(chan error, 1),
 	}
 	if err := s.submit(w); err != nil {
 		return nil, err
