@@ -128,7 +128,7 @@ func (p *process) open() (err error) {
 		}
 	}
 	if p.form == sidecar && s.Marker == "" && len(s.Ports)+len(s.Files) == 0 {
-		p.log.Warn("nothing says when the app has finished, only that no mail comes any more: set shutdown.marker, ports or files, unless this is a native sidecar")
+		p.log.Warn("nothing says when the app has finished, only that it hands nothing over any more: set shutdown.marker, ports or files, unless this is a native sidecar")
 	}
 	p.admin, err = admin.New(p.config.Admin, admin.Options{Logger: p.log, Registry: p.registry, Live: p.alive, Ready: p.ready})
 	if err != nil {

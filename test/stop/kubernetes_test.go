@@ -84,7 +84,9 @@ func testCalm(t *testing.T, c *kube.Cluster, f form, number int) {
 			t.Errorf("%v: the receipt's file says %q, the termination message %q", e, file, e.Message)
 		}
 		s.checkEnd(e, r)
-		s.checkLogs(e.pod)
+		if left := s.checkLogs(e.pod); left != 0 {
+			t.Errorf("%v: %d bytes of its log are left over", e, left)
+		}
 	})
 	t.Logf("%s: %v", s.namespace, sum)
 	if sum.receipts != s.ends.known() {

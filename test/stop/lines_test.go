@@ -57,14 +57,16 @@ func (s *site) shipped() {
 	}
 }
 
-// checkLogs wants the receipt of a pod to say that its audit log is acknowledged to the last byte.
-func (s *site) checkLogs(pod string) {
+// checkLogs wants the receipt of a pod to say to which byte its audit log is acknowledged: that is what was
+// delivered, and the rest is what is left over. It returns how much that is.
+func (s *site) checkLogs(pod string) (leftOver int64) {
 	s.Helper()
 	var r struct {
 		Parts []struct {
-			Part   string
-			Out    map[string]int64
-			Detail struct {
+			Part     string
+			Out      map[string]int64
+			LeftOver int64
+			Detail   struct {
 				Files []struct {
 					Path         string
 					Acknowledged int64
@@ -74,24 +76,25 @@ func (s *site) checkLogs(pod string) {
 	}
 	if err := json.Unmarshal([]byte(s.fileReceipt(pod)), &r); err != nil {
 		s.Errorf("the receipt's file of %s: %v", pod, err)
-		return
+		return 0
 	}
 	info, err := os.Stat(s.here(pod, auditLog))
 	if err != nil {
 		s.Error(err)
-		return
+		return 0
 	}
 	for _, part := range r.Parts {
 		if part.Part != "logs" {
 			continue
 		}
 		files := part.Detail.Files
-		if len(files) != 1 || files[0].Path != auditLog || files[0].Acknowledged != info.Size() || part.Out["delivered"] != info.Size() {
+		if len(files) != 1 || files[0].Path != auditLog || files[0].Acknowledged != part.Out["delivered"] || files[0].Acknowledged+part.LeftOver != info.Size() {
 			s.Errorf("%s: the audit log has %d bytes; the receipt: %+v", pod, info.Size(), part)
 		}
-		return
+		return part.LeftOver
 	}
 	s.Errorf("%s: the receipt says nothing of logs", pod)
+	return 0
 }
 
 // lineTrouble is how the archive can be in trouble while a pod stops.
@@ -127,8 +130,9 @@ func (l lineTrouble) test(t *testing.T, c *kube.Cluster, f form, number int) {
 
 	where := ""
 	sum := s.settle(func(e end, r *lifecycle.Receipt) {
+		left := s.checkLogs(e.pod)
 		if e.pod != pod {
-			if !r.Complete {
+			if !r.Complete || left != 0 {
 				t.Errorf("%v: %s", e, e.Message)
 			}
 			return
@@ -137,7 +141,7 @@ func (l lineTrouble) test(t *testing.T, c *kube.Cluster, f form, number int) {
 			t.Errorf("%v: %s", e, e.Message)
 		}
 		for _, part := range r.Parts {
-			if part.Part == "logs" && part.LeftOver > 0 {
+			if part.Part == "logs" && part.LeftOver > 0 && part.LeftOver == left {
 				where = part.Where
 			}
 		}

@@ -13,10 +13,10 @@ import (
 	"yadokari/test/kube"
 )
 
-// How much is done of what can be done any number of times: go test . -restarts 30 -deletions 20.
+// How much is done of what can be done any number of times: go test . -restarts 4 -deletions 4 is a short run.
 var (
-	restarts  = flag.Int("restarts", 4, "rolling restarts of each form")
-	deletions = flag.Int("deletions", 4, "pod deletions of each form")
+	restarts  = flag.Int("restarts", 30, "rolling restarts of each form")
+	deletions = flag.Int("deletions", 20, "pod deletions of each form")
 )
 
 // programs is the folder of the programs that TestMain has built, static, so that they run in images too.
