@@ -110,3 +110,30 @@ func TestReloadOfARouteThatMoves(t *testing.T) {
 		})
 	}
 }
+
+// TestReloadTakesARouteAwayAndBack: the users of a route that is away are on the old side. When it is back it
+// goes on where it was, but not before the control loop says so.
+func TestReloadTakesARouteAwayAndBack(t *testing.T) {
+	r := newRig(t)
+	controller := r.control()
+	with := *r.table.Load().config
+	without := with
+	without.Routes = []Route{moving("other", "/other/")}
+	for _, step := range []struct {
+		config Config
+		then   string
+	}{{without, "vm"}, {with, "containers"}} {
+		if err := r.Reload(step.config); err != nil {
+			t.Fatal(err)
+		}
+		if a := r.do("GET", "/", ""); a.body != "vm" {
+			t.Errorf("before the control loop follows, users are on %+v", a)
+		}
+		if err := controller.Reload(shifts(&step.config)); err != nil {
+			t.Fatal(err)
+		}
+		if a := r.do("GET", "/", ""); a.body != step.then {
+			t.Errorf("then users are not on %s: %+v", step.then, a)
+		}
+	}
+}
