@@ -21,7 +21,6 @@ const (
 type EventStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	lastID  string
 	server  *Server
 
 	mu   sync.Mutex
@@ -36,7 +35,7 @@ type EventStream struct {
 // event within 10 seconds, or the server stops: Done tells. Close it before the handler returns.
 func Stream(w http.ResponseWriter, r *http.Request) (*EventStream, error) {
 	s := &EventStream{
-		w: w, control: http.NewResponseController(w), lastID: r.Header.Get("Last-Event-ID"),
+		w: w, control: http.NewResponseController(w),
 		done: make(chan struct{}), end: make(chan struct{}),
 	}
 	s.server, _ = r.Context().Value(serverKey{}).(*Server)
@@ -84,14 +83,11 @@ func (s *EventStream) watch(r *http.Request) {
 	}
 }
 
-// LastEventID is the id of the last event that the client has seen of an earlier stream, or empty.
-func (s *EventStream) LastEventID() string { return s.lastID }
-
 // Done is closed when nothing more can be sent.
 func (s *EventStream) Done() <-chan struct{} { return s.done }
 
-// Send sends an event with v as its JSON data. The id, with which a client asks for what comes after,
-// and the event's name may be empty; neither may hold line breaks.
+// Send sends an event with v as its JSON data. The id and the event's name may be
+// empty; neither may hold line breaks.
 func (s *EventStream) Send(id, event string, v any) error {
 	if strings.ContainsAny(id+event, "\r\n\x00") {
 		return fmt.Errorf("event stream: %q or %q holds a line break", id, event)

@@ -76,13 +76,6 @@ func (s *FileStore) open() error {
 // Path is the state file's name.
 func (s *FileStore) Path() string { return filepath.Join(s.dir, stateName) }
 
-// Owned says whether this process may write.
-func (s *FileStore) Owned() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.owned
-}
-
 // Close gives the directory up, so that another process can take over. Save fails from then on.
 func (s *FileStore) Close() error {
 	s.mu.Lock()

@@ -146,7 +146,7 @@ func TestASecondProcessFollowsAndTakesOver(t *testing.T) {
 	if got, err := next.Load(t.Context()); err != nil || got.Revision != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if err := next.Save(t.Context(), someSnapshot(1)); !errors.Is(err, ErrNotOwner) || next.Owned() {
+	if err := next.Save(t.Context(), someSnapshot(1)); !errors.Is(err, ErrNotOwner) || next.owned {
 		t.Fatalf("save without the lock: %v", err)
 	}
 	news := next.Watch(t.Context())
@@ -161,7 +161,7 @@ func TestASecondProcessFollowsAndTakesOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-news
-	if !next.Owned() {
+	if !next.owned {
 		t.Fatal("the lock is not taken over")
 	}
 	if err := next.Save(t.Context(), someSnapshot(2)); err != nil {
