@@ -19,7 +19,7 @@ import (
 	"yadokari/shift"
 )
 
-// bench is a running gateway with a server on each side.
+// rig is a running gateway with a server on each side.
 type rig struct {
 	*Gateway
 	t        *testing.T
