@@ -97,7 +97,7 @@ func (g *Gateway) buildBackends(t *table, former *table) error {
 				t.backends[name] = b
 				continue
 			}
-			options.Former = b.group.Names()
+			options.Former, options.Unhealthy = b.group.Names(), b.group.Unhealthy()
 			unfinished = append(b.unfinished(), b.group)
 		}
 		b, err := g.openBackend(config, options)

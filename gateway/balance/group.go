@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,9 @@ type Options struct {
 	// Former are the names of the group that this one takes the place of. What they led to stays in use
 	// while a name cannot be looked up.
 	Former []NameStatus
+	// Unhealthy are the IDs that the checks of the former group have found unhealthy. They are out until the
+	// first check of this one.
+	Unhealthy []string
 }
 
 // Group is the servers of one backend. Its methods are safe for concurrent use.
@@ -106,7 +110,22 @@ func New[T io.Closer](cfg Config, o Options, open func(Address) T) (*Group[T], e
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
 	g.resolve(ctx, true)
+	if cfg.Health != nil {
+		g.distrust(o.Unhealthy)
+	}
 	return g, nil
+}
+
+// distrust keeps servers out until their first check, which may be another than the one they failed.
+func (g *Group[T]) distrust(unhealthy []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.servers {
+		if slices.Contains(unhealthy, s.ID) {
+			s.health = healthUnknown
+		}
+	}
+	g.rebuild()
 }
 
 // Run looks names up again every cfg.Resolve and checks the servers' health until ctx ends. It may

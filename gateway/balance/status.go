@@ -55,3 +55,13 @@ func (g *Group[T]) Status() []ServerStatus {
 	}
 	return all
 }
+
+// Unhealthy are the IDs that checks have found unhealthy: what to hand to a successor's Options.Unhealthy.
+func (g *Group[T]) Unhealthy() (ids []string) {
+	for _, s := range g.Status() {
+		if s.Health == healthBad && !s.Leaving {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}

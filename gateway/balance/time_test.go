@@ -467,3 +467,26 @@ func TestSuccessorWithoutAnswers(t *testing.T) {
 		}
 	})
 }
+
+// What the former group's checks found out holds until the successor's first check.
+func TestSuccessorOfAGroupWithASickServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config(literal(2)...)
+		cfg.Health = &Health{Path: "/", Every: time.Second, Timeout: time.Second, Fall: 2, Rise: 2}
+		former, opened := group(t, cfg, Options{})
+		opened()[0].sick.Store(true)
+		end := running(t, former)
+		pass(2 * time.Second)
+		end()
+		g, again := group(t, cfg, Options{Unhealthy: former.Unhealthy()})
+		if got := shares(t, g, 300); len(got) != 1 || got[id(2)] == 0 {
+			t.Errorf("before the first check requests went to %v", got)
+		}
+		again()[0].sick.Store(true)
+		end = running(t, g)
+		if s := status(t, g, id(1)); s.Health != healthBad {
+			t.Errorf("after the first check: %+v", s)
+		}
+		end()
+	})
+}
