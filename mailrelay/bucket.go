@@ -18,7 +18,8 @@ const mostForBucket = 10 * time.Second
 // memory beside the queue. parcelsAtOnce bounds both.
 const (
 	parcelSize    = 4 << 20
-	parcelsAtOnce = 4
+	parcelsAtOnce = 2
+	roomForHead   = 64 // of a mail in an object, beside its text and envelope
 )
 
 // leftoverBucket is where mail goes that is left over, when there is one.
@@ -67,17 +68,17 @@ func (r *Relay) toBucket(stop string, rest []*item) (where string, refused map[*
 // parcel is what goes into one object.
 type parcel struct {
 	number uint64
+	size   int64
 	items  []*item
 }
 
 func parcels(items []*item) (list []parcel) {
-	var size int64
 	for _, it := range items {
-		if size += it.size; len(list) == 0 || size > parcelSize {
-			list = append(list, parcel{number: uint64(len(list) + 1)})
-			size = it.size
+		if n := len(list); n == 0 || list[n-1].size+it.size > parcelSize {
+			list = append(list, parcel{number: uint64(n + 1)})
 		}
 		last := &list[len(list)-1]
+		last.size += it.size
 		last.items = append(last.items, it)
 	}
 	return list
@@ -85,7 +86,7 @@ func parcels(items []*item) (list []parcel) {
 
 // send writes one object and returns the mails that are not in it.
 func (r *Relay) send(key string, p parcel) (refused map[*item]error) {
-	image := spool.NewImage()
+	image := spool.NewImage(p.size + int64(len(p.items))*roomForHead)
 	refused = map[*item]error{}
 	for _, it := range p.items {
 		e, text, err := r.unsettled(it)

@@ -13,10 +13,10 @@ type Image struct {
 	raw  []byte
 }
 
-// NewImage returns a segment without mails.
-func NewImage() *Image {
+// NewImage returns a segment without mails, with room for so many bytes of them; it grows beyond that.
+func NewImage(room int64) *Image {
 	s := newSalt()
-	return &Image{salt: s, raw: s.front()}
+	return &Image{salt: s, raw: append(make([]byte, 0, frontSize+room), s.front()...)}
 }
 
 // ImageName is the name of the file for the nth image of a directory.
