@@ -70,8 +70,7 @@ func (s *dirSink) copyOf(f *file, out int64) (*dirCopy, error) {
 			return nil, err
 		}
 	}
-	name := fmt.Sprintf("%s.%s.%s", filepath.Base(f.name), f.born.UTC().Format("20060102T150405Z"), f.id)
-	file, err := os.OpenFile(filepath.Join(s.dir, name), os.O_CREATE|os.O_WRONLY, 0o640)
+	file, err := os.OpenFile(filepath.Join(s.dir, f.copyName()), os.O_CREATE|os.O_WRONLY, 0o640)
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +86,15 @@ func (s *dirSink) copyOf(f *file, out int64) (*dirCopy, error) {
 	s.order = append(s.order, f.id)
 	s.fresh = true
 	return c, nil
+}
+
+// copyName is another one for the rest in a leftover: who shipped the file before may be writing to its copy.
+func (f *file) copyName() string {
+	name := fmt.Sprintf("%s.%s.%s", filepath.Base(f.name), f.born.UTC().Format("20060102T150405Z"), f.id)
+	if f.rest {
+		name += fmt.Sprintf("-%d", f.base)
+	}
+	return name
 }
 
 func (s *dirSink) closeOldest() error {

@@ -38,6 +38,7 @@ type file struct {
 	dev, ino uint64
 	left     int64 // bytes before the end that are in a leftover
 	base     int64 // offset of the first byte on disk: more than 0 for the rest in a leftover
+	rest     bool  // in a leftover: an agent may go on with what follows, under the same id
 
 	handle  *os.File // nil: closed for now, or not found
 	head    uint64   // hash of the first headLen bytes

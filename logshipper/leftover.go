@@ -87,13 +87,14 @@ func (f *file) copyRest(path string) (entry, mark, error) {
 	if err != nil {
 		return entry{}, mark{}, err
 	}
-	end := mark{offset: f.acked.offset + size, out: f.acked.out + size}
+	end := mark{offset: f.acked.offset + size, out: f.acked.out} // the output got none of it
 	length := min(tailSize, end.offset-f.base)
 	if end.tail, err = hashOf(f.handle, end.offset-f.base-length, length); err != nil {
 		return entry{}, mark{}, err
 	}
 	e := f.entry()
 	e.Path, e.Base, e.Head, e.HeadLen, e.Size = filepath.Base(path), e.Offset, hash(head), headLen, end.offset
+	e.Out = 0 // it begins a copy of its own
 	e.Tail = hash(xxhash.Sum64(nil))
 	return e, end, nil
 }

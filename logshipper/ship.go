@@ -129,5 +129,8 @@ func (p *pipe) openFixed(ctx context.Context, l *leftover) error {
 		c.Files[i].Path = filepath.Join(filepath.Dir(p.store), c.Files[i].ID+restSuffix)
 	}
 	p.restore(c)
+	for _, f := range p.files.list {
+		f.rest = true
+	}
 	return nil
 }

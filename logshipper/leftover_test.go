@@ -1,0 +1,77 @@
+package logshipper
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// cutShort ends the shipper by a flush that has no time.
+func (s *stage) cutShort() Result {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	r := s.shipper.Flush(ctx)
+	s.must(<-s.ran)
+	s.stop()
+	s.must(r.Err)
+	s.must(r.Counts.Check())
+	return r
+}
+
+// ship sends what is left over, once.
+func (s *stage) ship() (Counts, error) {
+	s.t.Helper()
+	counts, err := Ship(limited(s.t, time.Minute), s.config.Leftover.Dir, []Config{s.config}, s.options)
+	if broken := counts.Check(); broken != nil {
+		s.t.Error(broken)
+	}
+	return counts, err
+}
+
+// TestLeftoverBesideALiveAgent ships to a directory what an earlier stop left over, while an agent that was
+// started again on the same files goes on in its copies there.
+func TestLeftoverBesideALiveAgent(t *testing.T) {
+	for _, format := range []string{FormatRaw, FormatJSON} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, func(c *Config) { c.Format = format })
+			s.config.Leftover.Dir = filepath.Join(t.TempDir(), "left")
+			s.start()
+			want := 0
+			add := func(name string, n int) int64 {
+				text, lines := block(name, n)
+				s.write("a.log", text)
+				want += len(lines)
+				return int64(len(text))
+			}
+			add("one", 50)
+			s.wait()
+			left := add("left over", 60)
+			if r := s.cutShort(); r.Counts.LeftOver != left {
+				t.Errorf("result: %+v", r.Counts)
+			}
+			s.start()
+			add("two", 100)
+			s.wait()
+			if counts, err := s.ship(); err != nil || counts.Delivered.Lines != 60 {
+				t.Errorf("shipped: %+v, %v", counts, err)
+			}
+			add("three", 70)
+			s.wait()
+			s.crash()
+			s.start() // what is in the copy and was acknowledged is not written again
+			add("four", 10)
+			s.flush()
+			lines, _ := s.archived()
+			distinct := map[string]bool{}
+			for _, line := range lines {
+				distinct[line] = true
+			}
+			if len(lines) != want || len(distinct) != want {
+				t.Errorf("%s: %d lines archived, %d distinct, want %d", format, len(lines), len(distinct), want)
+			}
+		})
+	}
+}
