@@ -2,6 +2,7 @@ package logshipper
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -74,4 +75,37 @@ func TestLeftoverBesideALiveAgent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLeftoverThatCannotBeReadStays repeats to ship what is only partly there: nothing is removed before all of
+// it is delivered.
+func TestLeftoverThatCannotBeReadStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		s.config.Leftover.Dir = filepath.Join(t.TempDir(), "left")
+		s.start()
+		one, oneLines := block("one", 50)
+		two, twoLines := block("two", 60)
+		s.write("a.log", one)
+		s.write("b.log", two)
+		dir := s.cutShort().Where[0]
+		l, err := readLeftover(dir)
+		s.must(err)
+		hidden := filepath.Join(dir, l.Files[0].ID+restSuffix)
+		away := filepath.Join(t.TempDir(), "away")
+		s.must(os.Rename(hidden, away))
+		for range 3 {
+			if counts, err := s.ship(); err == nil || counts.Unreadable+counts.Waiting == 0 {
+				t.Errorf("a part was not there: %+v, %v", counts, err)
+			}
+		}
+		s.must(os.Rename(away, hidden))
+		if counts, err := s.ship(); err != nil || counts.Delivered.Lines != l.Files[0].Size/35 {
+			t.Errorf("shipped: %+v, %v", counts, err)
+		}
+		s.expect(append(oneLines, twoLines...)...)
+		if entries, _ := os.ReadDir(s.config.Leftover.Dir); len(entries) != 0 {
+			t.Errorf("%d directories are left", len(entries))
+		}
+	})
 }

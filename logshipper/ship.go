@@ -71,13 +71,28 @@ func shipOne(ctx context.Context, dir string, configs []Config, where place, m *
 	p.flushes <- ctx
 	p.run(ctx)
 	counts := p.count()
-	if err := p.err(); err != nil || counts.Waiting > 0 || counts.Unreadable > 0 {
+	if err := p.err(); err != nil || !p.isShipped(l) {
 		if err == nil {
 			err = fmt.Errorf("%d bytes are still there, %d cannot be read", counts.Waiting, counts.Unreadable)
 		}
 		return counts, err
 	}
 	return counts, os.RemoveAll(dir)
+}
+
+// isShipped tells whether all that was left over is acknowledged. What cannot be read now may be
+// readable later: it is not to be removed.
+func (p *pipe) isShipped(l *leftover) bool {
+	acked := map[string]int64{}
+	for _, f := range p.files.list {
+		acked[f.id] = f.acked.offset
+	}
+	for _, e := range l.Files {
+		if at, ok := acked[e.ID]; !ok || at < e.Size {
+			return false
+		}
+	}
+	return true
 }
 
 // target is the output that a leftover is meant for; nil: there is none.
@@ -122,15 +137,30 @@ func (p *pipe) openFixed(ctx context.Context, l *leftover) error {
 	if err != nil {
 		p.log.Error("log checkpoint", "error", err.Error())
 	}
-	if c == nil {
-		c = &l.checkpoint
-	}
-	for i := range c.Files {
-		c.Files[i].Path = filepath.Join(filepath.Dir(p.store), c.Files[i].ID+restSuffix)
-	}
-	p.restore(c)
+	p.restore(l.resumed(c, filepath.Dir(p.store)))
 	for _, f := range p.files.list {
 		f.rest = true
 	}
 	return nil
+}
+
+// resumed are the files of the leftover in dir, those that are in progress as far as they have come there. One
+// that could not be read by the last try is not.
+func (l *leftover) resumed(progress *checkpoint, dir string) *checkpoint {
+	came := map[string]entry{}
+	if progress != nil {
+		for _, e := range progress.Files {
+			came[e.ID] = e
+		}
+	}
+	c := l.checkpoint
+	c.Files = nil
+	for _, e := range l.Files {
+		if later, ok := came[e.ID]; ok {
+			e = later
+		}
+		e.Path = filepath.Join(dir, e.ID+restSuffix)
+		c.Files = append(c.Files, e)
+	}
+	return &c
 }
