@@ -1,6 +1,7 @@
 package logshipper
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +56,8 @@ type file struct {
 	pending []stamp
 	listed  bool    // at a path that the pattern matches
 	saved   bool    // in the checkpoint on disk
-	missing bool    // in the checkpoint, and its directory is not there
+	missing bool    // in the checkpoint, and its directory is not there, or could not be looked into, or
+	trouble error   // it could not be opened
 	barren  int64   // the size at which nothing could be taken,
 	barely  reading // and how it was tried
 	ended   bool    // nothing will be read any more: truncated, or not found
@@ -159,16 +161,30 @@ func (f *file) learn(taken []byte) error {
 
 // holds tells whether handle is this file up to m: by its first bytes, and those before m.
 func (f *file) holds(handle *os.File, m mark) bool {
+	same, err := f.compare(handle, m)
+	return same && err == nil
+}
+
+// compare is holds, and tells apart what is another file from what could not be read.
+func (f *file) compare(handle *os.File, m mark) (same bool, err error) {
 	info, err := handle.Stat()
 	if err != nil || info.Size()+f.base < m.offset {
-		return false
+		return false, err
 	}
-	if hash, err := hashOf(handle, 0, f.headLen); err != nil || f.headLen > 0 && hash != f.head {
-		return false
+	head, err := hashOf(handle, 0, f.headLen)
+	if err == nil && f.headLen > 0 && head != f.head {
+		return false, nil
 	}
-	length := min(tailSize, m.offset-f.base)
-	hash, err := hashOf(handle, m.offset-f.base-length, length)
-	return err == nil && (hash == m.tail || length == 0)
+	if err == nil {
+		length := min(tailSize, m.offset-f.base)
+		var tail uint64
+		tail, err = hashOf(handle, m.offset-f.base-length, length)
+		same = err == nil && (tail == m.tail || length == 0)
+	}
+	if errors.Is(err, io.EOF) { // it is shorter by now
+		return false, nil
+	}
+	return same, err
 }
 
 // outran tells that more of the file was read than handle holds, a copy that was made of it: what was written

@@ -18,6 +18,7 @@ const idLength = 16 // hexadecimal digits of a file's id
 // files are those of one pipe: what is shipped, where it is, and what it is a copy of.
 type files struct {
 	config *Config
+	open   func(path string) (*os.File, error)
 	list   []*file
 	inodes map[inode]*file
 	copies map[inode]copied // files that hold what another one holds
@@ -50,7 +51,7 @@ func (s *files) isNoted(handle *os.File, node inode, size int64) bool {
 }
 
 func newFiles(c *Config) *files {
-	return &files{config: c, inodes: map[inode]*file{}, copies: map[inode]copied{}}
+	return &files{config: c, open: openRegular, inodes: map[inode]*file{}, copies: map[inode]copied{}}
 }
 
 // attach makes handle the file's.
@@ -60,7 +61,7 @@ func (s *files) attach(f *file, handle *os.File, path string, now time.Time) err
 		return err
 	}
 	node := inodeOf(info)
-	f.handle, f.path, f.dev, f.ino, f.missing = handle, path, node.dev, node.ino, false
+	f.handle, f.path, f.dev, f.ino, f.missing, f.trouble = handle, path, node.dev, node.ino, false, nil
 	f.modTime = info.ModTime()
 	f.grown(info.Size()+f.base, now)
 	f.rewindTail()
@@ -88,7 +89,7 @@ func (s *files) remove(f *file) {
 
 // adopt begins to ship the file at path, unless it is known or a copy of one that is.
 func (s *files) adopt(path string, now time.Time) (*file, error) {
-	handle, err := openRegular(path)
+	handle, err := s.open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +98,9 @@ func (s *files) adopt(path string, now time.Time) (*file, error) {
 		return nil, errors.Join(err, handle.Close())
 	}
 	node := inodeOf(info)
+	if awaited, err := s.isAwaited(node, path, now); awaited || err != nil {
+		return nil, errors.Join(err, handle.Close())
+	}
 	if s.inodes[node] != nil || s.isCopy(handle, node, path, info.Size()) {
 		return nil, handle.Close()
 	}
@@ -113,6 +117,18 @@ func (s *files) adopt(path string, now time.Time) (*file, error) {
 	}
 	s.list = append(s.list, f)
 	return f, nil
+}
+
+// isAwaited tells whether a file that could not be opened before is there now. An error leaves it open.
+func (s *files) isAwaited(node inode, path string, now time.Time) (awaited bool, err error) {
+	for _, f := range s.list {
+		if !awaited && f.missing && f.ino == node.ino {
+			if awaited, err = s.reattach(f, path, true, now); err != nil {
+				return false, err
+			}
+		}
+	}
+	return awaited, nil
 }
 
 var errNotRegular = errors.New("not a regular file")
@@ -188,40 +204,42 @@ func isRotatedName(live, path string) bool {
 }
 
 // neighbours are the paths where rotation may have put what was at path.
-func (s *files) neighbours(path string) (all []string) {
+func (s *files) neighbours(path string) (all []string, err error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
-	if err == nil {
-		for _, e := range entries {
-			if !e.IsDir() {
-				all = append(all, filepath.Join(filepath.Dir(path), e.Name()))
-			}
+	for _, e := range entries {
+		if !e.IsDir() {
+			all = append(all, filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}
 	if s.config.Rotated != "" {
 		more, _ := filepath.Glob(s.config.Rotated) // the pattern is valid
 		all = append(all, more...)
 	}
-	return all
+	return all, err
 }
 
 // findCopy returns the copy that was made of a file before it was truncated: it holds what was read, up to
-// the read mark.
-func (s *files) findCopy(f *file) (*os.File, string) {
+// the read mark. An error says that a file which may be it could not be opened.
+func (s *files) findCopy(f *file) (copied *os.File, path string, doubt error) {
 	if f.headLen == 0 {
-		return nil, ""
+		return nil, "", nil
 	}
-	for _, path := range s.neighbours(f.path) {
+	near, doubt := s.neighbours(f.path)
+	for _, path := range near {
 		if path != f.path && !strings.HasPrefix(path, f.path) && !s.matchesRotated(path) {
 			continue
 		}
-		handle, err := openRegular(path)
+		handle, err := s.open(path)
 		if err != nil {
+			if !isGone(err) {
+				doubt = err
+			}
 			continue
 		}
 		if info, err := handle.Stat(); err == nil && s.inodes[inodeOf(info)] == nil {
 			if f.holds(handle, f.read) {
 				delete(s.copies, inodeOf(info))
-				return handle, path
+				return handle, path, nil
 			}
 			if f.outran(handle, info.Size()) {
 				s.noteCopy(handle, inodeOf(info), info.Size())
@@ -229,19 +247,19 @@ func (s *files) findCopy(f *file) (*os.File, string) {
 		}
 		_ = handle.Close() // it was only read
 	}
-	return nil, ""
+	return nil, "", doubt
 }
 
 // reopenAside opens a file that was closed because it was quiet where rotation has put it: the app may write to
 // it until it opens the new one.
-func (s *files) reopenAside(f *file, places map[string]map[inode]string, now time.Time) bool {
+func (s *files) reopenAside(f *file, places places, now time.Time) bool {
 	node := inode{f.dev, f.ino}
 	if f.handle != nil || f.ended || f.missing || s.inodes[node] != f {
 		return false
 	}
-	path := s.whereIs(f, places)
+	path, _ := s.whereIs(f, places) // where it cannot be looked for it is not found
 	delete(s.inodes, node)
-	found := s.reattach(f, path, true, now)
+	found, _ := s.reattach(f, path, true, now)
 	if !found {
 		s.inodes[node] = f
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,6 +149,9 @@ func (p *pipe) restore(c *checkpoint) {
 	lost := p.files.restore(c, !p.fixed, time.Now())
 	for _, f := range p.files.list {
 		p.note(f)
+		if f.trouble != nil {
+			p.log.Error("log file cannot be opened, and is tried again", "file", f.path, "error", f.trouble.Error())
+		}
 	}
 	for _, f := range lost {
 		p.note(f)
@@ -190,6 +194,7 @@ func (p *pipe) adopt(path string, now time.Time) (adopted bool) {
 // scan looks for files.
 func (p *pipe) scan(now time.Time) {
 	p.nextScan = now.Add(scanEvery)
+	p.seek(now)
 	if !p.fixed {
 		paths, _ := filepath.Glob(p.config.Path) // the pattern is valid
 		for _, f := range p.files.list {
@@ -210,16 +215,42 @@ func (p *pipe) scan(now time.Time) {
 	}
 }
 
+// seek looks again for files that were not there, or could not be opened.
+func (p *pipe) seek(now time.Time) {
+	all := places{}
+	for _, f := range slices.Clone(p.files.list) {
+		if !f.missing {
+			continue
+		}
+		found, err := p.files.reattach(f, f.path, !p.fixed, now)
+		if !found && err == nil {
+			found, err = p.files.seek(f, all, now)
+		}
+		switch {
+		case found:
+			p.note(f)
+			p.dirty = true
+		case errors.Is(err, os.ErrNotExist): // its directory
+			f.trouble = nil
+		case err != nil:
+			f.trouble = err
+		case f.trouble != nil: // now it is certain
+			p.files.remove(f)
+			p.forsake(f, f.backlog(), "it is nowhere any more")
+		}
+	}
+}
+
 // follow notes which files have lost their place.
 func (p *pipe) follow(now time.Time) {
-	places := map[string]map[inode]string{}
+	all := places{}
 	for _, f := range p.files.list {
 		switch {
 		case f.listed:
 			f.gone = time.Time{}
 		case f.gone.IsZero():
 			f.gone = now
-			if p.files.reopenAside(f, places, now) {
+			if p.files.reopenAside(f, all, now) {
 				p.note(f)
 				p.dirty = true
 			}
@@ -244,11 +275,6 @@ func (p *pipe) see(path string, now time.Time) (fresh bool) {
 	}
 	f := p.files.inodes[inodeOf(info)]
 	if f == nil {
-		for _, m := range p.files.list {
-			if m.missing && m.path == path && p.files.reattach(m, path, true, now) {
-				return false
-			}
-		}
 		return p.adopt(path, now)
 	}
 	f.listed = true
@@ -263,11 +289,16 @@ func (p *pipe) see(path string, now time.Time) (fresh bool) {
 
 // reopen continues with a file that was closed because it was quiet.
 func (p *pipe) reopen(f *file, path string, now time.Time) {
-	handle, err := openRegular(path)
+	handle, err := p.files.open(path)
 	if err != nil {
 		return // the next scan tries again
 	}
-	if !f.holds(handle, f.read) {
+	same, err := f.compare(handle, f.read)
+	if err != nil {
+		_ = handle.Close() // it was only read
+		return             // likewise
+	}
+	if !same {
 		_ = handle.Close() // it was only read
 		p.truncated(f, f.size, now)
 		return
@@ -326,7 +357,7 @@ func (p *pipe) truncated(f *file, size int64, now time.Time) {
 	p.files.detach(f)
 	f.size = size
 	p.nextScan, p.dirty = now, true
-	handle, path := p.files.findCopy(f)
+	handle, path, _ := p.files.findCopy(f)
 	if handle == nil || p.files.attach(f, handle, path, now) != nil {
 		f.size, f.ended = f.read.offset, true
 		p.forsake(f, size-f.size, "truncated, and no copy was found")

@@ -21,8 +21,17 @@ type FileStatus struct {
 	// Oldest is when the oldest byte that is not acknowledged was first seen; zero: there is none, or
 	// nobody has looked since it was written.
 	Oldest time.Time `json:"oldest,omitzero"`
-	// Missing tells that the file is not there.
-	Missing bool `json:"missing,omitempty"`
+	// Missing tells that the file is not there, or, with a Problem, that it could not be opened.
+	Missing bool   `json:"missing,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// problem is why a file could not be opened; empty: it could.
+func problem(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // Status lists every file that is shipped.
@@ -32,7 +41,7 @@ func (s *Shipper) Status() (all []FileStatus) {
 		for _, f := range p.files.list {
 			all = append(all, FileStatus{
 				Path: f.path, Output: p.output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset - f.left,
-				Backlog: f.backlog(), LeftOver: f.left, Oldest: f.since(), Missing: f.missing,
+				Backlog: f.backlog(), LeftOver: f.left, Oldest: f.since(), Missing: f.missing, Problem: problem(f.trouble),
 			})
 		}
 		p.mu.Unlock()
@@ -72,7 +81,9 @@ func readStatus(c *Config, output *Output) (all []FileStatus, err error) {
 	s := newFiles(c)
 	lost := s.restore(known, true, time.Now()) // as an agent finds them when it starts
 	for _, f := range append(lost, s.list...) {
-		one := FileStatus{Path: f.path, Output: output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset, Backlog: f.backlog()}
+		one := FileStatus{
+			Path: f.path, Output: output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset, Backlog: f.backlog(), Problem: problem(f.trouble),
+		}
 		if one.Missing = f.handle == nil; one.Backlog > 0 {
 			one.Oldest = since[f.id]
 		}
