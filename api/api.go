@@ -24,6 +24,7 @@ type Controller interface {
 	Rollback(ctx context.Context, route string, by shift.Actor, why string) (shift.Status, error)
 	RollbackAll(ctx context.Context, by shift.Actor, why string) ([]shift.Status, error)
 	Set(ctx context.Context, route string, share setting.Share, by shift.Actor, why string) (shift.Status, error)
+	Note(action shift.Action, by shift.Actor, backend, server string)
 	History(shift.Filter) ([]shift.Entry, error)
 	Subscribe() *shift.Subscription
 	SubscribeBrief() *shift.Subscription
@@ -94,8 +95,8 @@ func (a *API) Register(s *admin.Server) {
 	}
 	change("PUT /api/v1/routes/{route}/share", a.setShare)
 	change("POST /api/v1/rollback", a.rollbackAll)
-	change("POST /api/v1/backends/{backend}/servers/{server}/drain", a.drain(a.Plane.Drain))
-	change("POST /api/v1/backends/{backend}/servers/{server}/undrain", a.drain(a.Plane.Undrain))
+	change("POST /api/v1/backends/{backend}/servers/{server}/drain", a.drain(a.Plane.Drain, shift.ActDrain))
+	change("POST /api/v1/backends/{backend}/servers/{server}/undrain", a.drain(a.Plane.Undrain, shift.ActUndrain))
 }
 
 // about says what runs here, how it is, and what the caller may do.

@@ -10,6 +10,7 @@ import (
 
 	"yadokari/admin"
 	"yadokari/gateway"
+	"yadokari/shift"
 )
 
 // Backend is one backend and the state of its servers.
@@ -27,12 +28,13 @@ func (a *API) backends(*http.Request) (any, error) {
 	return list, nil
 }
 
-func (a *API) drain(change func(backend, server string) error) func(*http.Request) (any, error) {
+func (a *API) drain(change func(backend, server string) error, action shift.Action) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		backend, id := r.PathValue("backend"), r.PathValue("server")
 		if err := change(backend, id); err != nil {
 			return answer(nil, err)
 		}
+		a.Controller.Note(action, actor(r), backend, id)
 		return a.server(backend, id)
 	}
 }

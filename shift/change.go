@@ -13,8 +13,10 @@ import (
 //
 // A change that moves users back is applied first, and saved as often as it takes: it must not wait for
 // a disk. It overtakes a forward change of the same route that is still being saved.
+//
+// A note (see Note) is of the second kind and has no route.
 type change struct {
-	route   *route
+	route   *route // nil: a note
 	next    Record
 	entry   Entry // without Seq and From, which depend on what is saved before it
 	applied bool  // users are back already: the second kind

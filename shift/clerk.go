@@ -140,6 +140,10 @@ func (c *Controller) compose(batch []*change) Snapshot {
 		s.Seq++
 		e := ch.entry
 		e.Seq = s.Seq
+		if ch.route == nil {
+			s.Outbox = append(s.Outbox, e)
+			continue
+		}
 		e.From = Place{State: Idle}
 		if former, known := s.Routes[e.Route]; known {
 			e.From = former.place()
@@ -169,6 +173,9 @@ func (c *Controller) saved(batch []*change, s Snapshot) {
 // settle puts a saved change in force.
 func (c *Controller) settle(ch *change) error {
 	r := ch.route
+	if r == nil {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if ch.applied {

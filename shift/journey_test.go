@@ -427,3 +427,28 @@ func TestNotEnoughTraffic(t *testing.T) {
 		}
 	})
 }
+
+// TestNote: what was done to a server is in the ledger, numbered with the rest, as soon as it can be saved.
+func TestNote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, wiki(testConfig()))
+		defer w.stop()
+		w.must(w.Set(t.Context(), "wiki", 0.05, somebody, ""))
+		w.store.set(func() { w.store.failing = errFull })
+		w.Note(ActDrain, somebody, "vm", "10.0.0.1:80")
+		wait(time.Minute)
+		if n := len(w.ledger.entries); n != 1 {
+			t.Fatalf("%d entries while nothing can be saved", n)
+		}
+		w.store.set(func() { w.store.failing = nil })
+		wait(time.Minute)
+		w.must(w.Resume(t.Context(), "wiki", somebody, ""))
+		if len(w.ledger.entries) != 3 {
+			t.Fatalf("the ledger says %+v", w.ledger.entries)
+		}
+		note := w.ledger.entries[1]
+		if note.From != (Place{}) || note.Seq != 2 || note.Action != ActDrain || note.Actor != somebody || note.Backend != "vm" || note.Server != "10.0.0.1:80" || note.Route != "" {
+			t.Errorf("the ledger says %+v", note)
+		}
+	})
+}

@@ -108,6 +108,8 @@ const (
 	ActSet      Action = "set"      // a share set by hand
 	ActRollback Action = "rollback" // everyone back to the old side
 	ActRevert   Action = "revert"   // the data plane refused a saved change; the former one stays
+	ActDrain    Action = "drain"    // a server takes no more requests
+	ActUndrain  Action = "undrain"  // it takes them again
 )
 
 // Automatic is the actor of what the control loop does by itself.
@@ -125,8 +127,10 @@ type Entry struct {
 	Time    time.Time `json:"time"`
 	Actor   Actor     `json:"actor"`
 	Cluster string    `json:"cluster,omitempty"`
-	Route   string    `json:"route"`
+	Route   string    `json:"route"` // "": it is about a server
 	Action  Action    `json:"action"`
+	Backend string    `json:"backend,omitempty"` // of the server
+	Server  string    `json:"server,omitempty"`
 	From    Place     `json:"from"`
 	To      Place     `json:"to"`
 	Why     string    `json:"why"`

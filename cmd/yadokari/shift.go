@@ -190,7 +190,7 @@ func newShiftHistory(r *remote) *cobra.Command {
 			return r.env.print(entries, func(w io.Writer) {
 				row(w, "TIME", "WHO", "ROUTE", "ACTION", "FROM", "TO", "WHY")
 				for _, e := range entries {
-					row(w, e.Time.Format(time.RFC3339), e.Actor.Name, e.Route, string(e.Action), place(e.From), place(e.To), e.Why)
+					row(w, e.Time.Format(time.RFC3339), e.Actor.Name, subject(e), string(e.Action), place(e.From), place(e.To), e.Why)
 				}
 			})
 		},
@@ -198,6 +198,14 @@ func newShiftHistory(r *remote) *cobra.Command {
 	command.Flags().IntVar(&limit, "limit", 20, "the most entries, newest first")
 	command.Flags().StringVar(&by, "by", "", "only what this `actor` did")
 	return command
+}
+
+// subject is what an entry is about: a route, or a server of a backend.
+func subject(e shift.Entry) string {
+	if e.Route == "" {
+		return e.Backend + " " + e.Server
+	}
+	return e.Route
 }
 
 func place(p shift.Place) string {

@@ -27,11 +27,18 @@ export const labels = {
 };
 export const keys = { start: 's', pause: 'p', resume: 'p', promote: 'n', share: 'h', rollback: 'r' };
 
+// load is how many requests a second of users a route has; copies are none. A stage counts them from its
+// beginning; for a route in none there are the steps of the charts.
+function load(st) {
+  if (st.state === 'shifting' || st.state === 'paused') return st.rates.vm + (st.stage === 'mirror' ? 0 : st.rates.containers);
+  const p = pace(st.route);
+  return p.vm + p.containers;
+}
+
 // users says how many users a part of them is, in words.
 function users(st, part) {
   if (part <= 0) return 'no user';
-  const p = pace(st.route);
-  const all = p.vm + p.containers;
+  const all = load(st);
   const size = part >= 1 ? `all users of ${st.route}` : `${Math.round(part * 10000) / 100} % of ${st.route}’s users`;
   return `${size} (${all > 0 ? `about ${rate(all * part)} requests a second` : state.until ? 'no requests in the last seconds' : 'how many requests is not known yet'})`;
 }
@@ -110,10 +117,14 @@ function outcome(route, after) {
 
 function everyRoute() {
   const moving = [...state.routes.values()].filter((st) => ['shifting', 'paused', 'done'].includes(st.state));
-  const sum = moving.reduce((all, st) => { const p = pace(st.route); return all + (p.vm + p.containers) * parseShare(st.share); }, 0);
+  const led = moving.filter((st) => parseShare(st.share) > 0);
+  const sum = led.reduce((all, st) => all + load(st) * parseShare(st.share), 0);
+  const those = (list) => (list.length === 1 ? list[0].route : `${count(list.length)} routes`);
+  const mirrored = moving.filter((st) => !led.includes(st));
   const what = moving.length === 0
     ? 'No route has users on the new side, or gets copies there: nothing would change.'
-    : `Every user of ${moving.length === 1 ? moving[0].route : `${count(moving.length)} routes`} goes back to the old side now: about ${rate(sum)} requests a second.`;
+    : [led.length ? `Every user of ${those(led)} goes back to the old side now${sum > 0 ? `: about ${rate(sum)} requests a second` : ''}.` : 'No user is on the new side.',
+      mirrored.length ? `${those(mirrored)} ${mirrored.length === 1 ? 'gets' : 'get'} no more copies there.` : ''].filter(Boolean).join(' ');
   return { title: 'Roll back every route?', what, then: moving.slice(0, 12).map((st) => `${st.route} ${st.stage}`).join(', ') + (moving.length > 12 ? ', …' : ''), danger: true };
 }
 
@@ -122,13 +133,20 @@ export async function rollbackAll() {
   await ask(everyRoute, 'Roll back all', () => act('POST', 'rollback', {}), (after) => `${after.length} ${after.length === 1 ? 'route' : 'routes'} rolled back`);
 }
 
-export async function drain(backend, server, off) {
+// drain asks about one server; others are how many more of its backend take requests.
+export async function drain(backend, server, off, others) {
   if (!operator()) return;
+  const sides = [...state.routes.values()].map((st) => ({ st, part: st.to === backend ? parseShare(st.share) : st.from === backend ? 1 - parseShare(st.share) : 0 })).filter(({ part }) => part > 0);
+  const sum = sides.reduce((all, { st, part }) => all + load(st) * part, 0);
+  const whose = `the users of ${sides.length === 1 ? sides[0].st.route : `${count(sides.length)} routes`} on ${backend}${sum > 0 ? `, about ${rate(sum)} requests a second` : ''}`;
+  const after = others > 0
+    ? `${cap(whose)}, go to the other ${others === 1 ? 'server' : `${count(others)} servers`} of ${backend}.`
+    : `It is the last one of ${backend} that takes requests: ${whose}, have no server there then, and get an error where no other side can answer.`;
   const verb = off ? 'undrain' : 'drain';
   const under = server.inFlight === 1 ? 'The request under way ends' : `The ${count(server.inFlight)} requests under way end`;
   const what = off
     ? `${server.id} gets requests again, its share growing from a small one.`
-    : `${server.id} gets no new requests. ${server.inFlight > 0 ? `${under} where they are.` : 'None is under way.'} Its users go to the other servers of ${backend}.`;
+    : `${server.id} gets no new requests. ${server.inFlight > 0 ? `${under} where they are.` : 'None is under way.'} ${after}`;
   await ask(() => ({ title: `${off ? 'Undrain' : 'Drain'} ${server.id} of ${backend}?`, what, danger: !off }), off ? 'Undrain' : 'Drain',
     () => act('POST', `backends/${enc(backend)}/servers/${enc(server.id)}/${verb}`, {}), () => `${server.id} ${verb}ed`);
 }
@@ -140,10 +158,17 @@ async function ask(planned, label, call, done) {
   const plan = planned();
   const what = h('p', { class: 'what' });
   const then = h('p', { class: 'then' });
+  const trouble = h('p', { class: 'trouble', role: 'alert' });
+  let moved = false;
+  // What was asked is never changed under a person's hand: only the numbers in it are.
   const say = plan.say ?? (() => {
     const now = planned();
-    const title = document.getElementById('dialog-title');
-    if (title) put(title, now.title);
+    moved = moved || now.title !== plan.title;
+    if (moved) {
+      put(trouble, 'It has moved meanwhile, and this is not the question any more. Close, and look again.');
+      for (const button of document.querySelectorAll('dialog button[type=submit]')) button.disabled = true;
+      return;
+    }
     put(what, now.what);
     put(then, now.then ?? '');
     then.hidden = !now.then;
@@ -151,10 +176,9 @@ async function ask(planned, label, call, done) {
   say();
   const off = on(say);
   await open(plan.title, (close) => {
-    const trouble = h('p', { class: 'trouble', role: 'alert' });
     const why = plan.why ? field('Why, for the ledger (optional)', { maxlength: 500, data: plan.nodes ? {} : { first: '' } }) : null;
     const submit = async (button) => {
-      if (plan.valid && !plan.valid()) return;
+      if (moved || (plan.valid && !plan.valid())) return;
       button.disabled = true;
       trouble.textContent = '';
       try {

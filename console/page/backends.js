@@ -34,6 +34,7 @@ function how(one) {
   if (one.leaving) return { kind: 'none', words: 'leaving' };
   if (one.ejected) return { kind: 'alarm', words: 'ejected: connects fail' };
   if (one.health === 'unhealthy') return { kind: 'alarm', words: 'unhealthy' };
+  if (one.health === 'unknown') return { kind: 'idle', words: 'not checked yet' };
   if (one.slowStartPart < 1) return { kind: 'shifting', words: `warming up, ${percent(one.slowStartPart)}`, good: true };
   return { kind: 'done', words: one.health === 'unchecked' ? 'takes requests' : one.health, good: true };
 }
@@ -46,6 +47,6 @@ export function serverTable(b) {
       h('div', {}, h('b', { class: 'id' }, one.id), h('span', { class: 'state' }, icon(kind), words, one.since && Date.parse(one.since) > 0 ? ` for ${span((now() - Date.parse(one.since)) / 1000)}` : '')),
       h('div', { class: 'muted' }, `${count(one.inFlight)} under way`, one.url && !one.url.endsWith(`//${one.id}`) ? `, ${one.url}` : ''),
       one.lastError ? h('div', { class: 'lasterror' }, 'Last error: ', one.lastError) : null,
-      operator() ? h('button', { type: 'button', data: { server: `${b.name} ${one.id}` }, on: { click: async () => { await drain(b.name, one, one.drained); dispatchEvent(new Event('yadokari-acted')); } } }, one.drained ? 'Undrain' : 'Drain', h('span', { class: 'unseen' }, ` ${one.id}`)) : null);
+      operator() ? h('button', { type: 'button', data: { server: `${b.name} ${one.id}` }, on: { click: async () => { await drain(b.name, one, one.drained, b.servers.filter((other) => other !== one && how(other).good).length); dispatchEvent(new Event('yadokari-acted')); } } }, one.drained ? 'Undrain' : 'Drain', h('span', { class: 'unseen' }, ` ${one.id}`)) : null);
   }));
 }

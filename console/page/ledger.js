@@ -6,13 +6,16 @@ import { on, state } from './store.js';
 
 const BLOCK = 100;
 
+// subject is what an entry is about: a route, or a server of a backend.
+const subject = (e) => (e.route ? h('a', { href: `#/route/${enc(e.route)}` }, e.route) : h('a', { href: '#/backends' }, `${e.backend} ${e.server}`));
+
 // entryRow is one entry in a list.
 export function entryRow(e, named) {
   return h('li', { class: `entry ${e.action === 'rollback' ? 'back' : ''}`, data: { seq: e.seq } },
     h('a', { class: 'seq', href: `#/ledger/${e.seq}`, 'aria-label': `Entry ${e.seq}` }, `#${e.seq}`),
     h('time', { datetime: e.time, title: e.time }, moment(e.time)),
-    h('span', { class: 'did' }, icon(actionIcon[e.action] ?? 'none'), named ? [h('a', { href: `#/route/${enc(e.route)}` }, e.route), ' '] : null, h('b', {}, did[e.action] ?? e.action)),
-    h('span', { class: 'fromto' }, `${where(e.from)} → ${where(e.to)}`),
+    h('span', { class: 'did' }, icon(actionIcon[e.action] ?? 'none'), named ? [subject(e), ' '] : null, h('b', {}, did[e.action] ?? e.action)),
+    h('span', { class: 'fromto' }, e.route ? `${where(e.from)} → ${where(e.to)}` : ''),
     h('span', { class: 'by' }, `by ${e.actor.name}`),
     e.why ? h('span', { class: 'why' }, e.why) : null);
 }
@@ -87,8 +90,8 @@ export function entryPage(main, seq) {
       const [e] = await get(`ledger?before=${Number(seq) + 1}&limit=1`);
       if (!e || e.seq !== Number(seq)) throw new Error('There is no such entry.');
       const row = (name, ...of) => h('div', {}, h('dt', {}, name), h('dd', {}, ...of));
-      swap(body, h('dl', { class: 'facts' }, row('When', `${moment(e.time)} (${e.time})`), row('Route', h('a', { href: `#/route/${enc(e.route)}` }, e.route)),
-        e.cluster ? row('Service cluster', e.cluster) : null, row('What', did[e.action] ?? e.action), row('From', where(e.from)), row('To', where(e.to)), row('Who', e.actor.name), row('Why', e.why || '–')),
+      swap(body, h('dl', { class: 'facts' }, row('When', `${moment(e.time)} (${e.time})`), row(e.route ? 'Route' : 'Server', subject(e)),
+        e.cluster ? row('Service cluster', e.cluster) : null, row('What', did[e.action] ?? e.action), e.route ? [row('From', where(e.from)), row('To', where(e.to))] : null, row('Who', e.actor.name), row('Why', e.why || '–')),
       e.evidence ? [h('h2', {}, 'Evidence'), h('pre', { tabindex: '0' }, JSON.stringify(e.evidence, null, 2))] : null);
     } catch (problem) {
       swap(body, h('p', {}, problem.text ?? problem.message));

@@ -49,7 +49,7 @@ export function overview(main) {
     h('div', { role: 'rowgroup' }, h('div', { role: 'row', class: 'row head' }, ...heads.map((head) => head.el))), rows);
   const hint = h('div', { class: 'empty', hidden: true });
   const total = h('p', { class: 'unseen', role: 'status' });
-  swap(main, h('h1', { class: 'unseen' }, 'Routes'), h('div', { class: 'strip' }, chips, filter), total, table, hint);
+  swap(main, h('h1', { class: 'unseen' }, 'Routes'), h('div', { class: 'strip' }, chips, filter), hint, total, table);
 
   let list = [];
   let first = 0;

@@ -9,6 +9,7 @@ export function count(n) {
 // rate is requests a second in few digits.
 export function rate(n) {
   if (!(n > 0)) return '0';
+  if (n < 0.05) return 'less than 0.1';
   if (n >= 9999.5) return `${(n / 1000).toFixed(n >= 99950 ? 0 : 1)}k`;
   return n >= 10 ? whole.format(n) : n.toFixed(1);
 }
@@ -95,7 +96,7 @@ export const did = {
 
 export const actionIcon = {
   start: 'shifting', promote: 'shifting', 'promote-forced': 'shifting', pause: 'paused', resume: 'shifting',
-  set: 'shifting', rollback: 'rolled-back', revert: 'alarm',
+  set: 'shifting', rollback: 'rolled-back', revert: 'alarm', drain: 'paused', undrain: 'shifting',
 };
 
 // where is one end of a change.

@@ -136,6 +136,8 @@ func TestDrainAServerFromThePage(t *testing.T) {
 	}
 	b.click(button)
 	b.says("gets no new requests")
+	b.says("The users of wiki on containers")
+	b.says("go to the other server of containers")
 	b.confirm()
 	if seen := s.builds("/wiki/", 60); seen["containers"] != 0 || seen["containers-b"] != 60 {
 		t.Errorf("after the drain: %v", seen)
@@ -144,6 +146,35 @@ func TestDrainAServerFromThePage(t *testing.T) {
 	b.click(button)
 	b.confirm()
 	s.until("the server has requests again", func() bool { return s.builds("/wiki/", 40)["containers"] > 0 })
+
+	b.click(fmt.Sprintf(`[data-server="vm %s"]`, strings.TrimPrefix(s.vm.URL, "http://")))
+	b.says("It is the last one of vm that takes requests")
+	b.press("\x1b")
+	b.wait(`!document.querySelector("dialog")`)
+
+	b.do("the ledger", evaluateOnly(`location.hash = "#/ledger?action=drain"`))
+	b.wait(`document.querySelectorAll(".entry").length === 1`)
+	b.says("containers " + id + " drained")
+	b.says("by ann")
+}
+
+// TestAQuestionThatIsNoMore: when a route moves while somebody is asked about it, the answer does nothing.
+func TestAQuestionThatIsNoMore(t *testing.T) {
+	s := newSite(t, usualRoutes)
+	b := asAnn(t, s, 1280, 900)
+	s.put("issues", "5%", "")
+	b.do("the route", evaluateOnly(`location.hash = "#/route/issues"`))
+	b.click(`[data-action=promote]`)
+	b.says("Promote issues to 25%?")
+	s.put("issues", "25%", "somebody else was faster")
+	b.says("It has moved meanwhile")
+	b.press(enter)
+	if !b.truth(`document.querySelector("dialog button[type=submit]").disabled && document.getElementById("dialog-title").textContent === "Promote issues to 25%?"`) {
+		t.Error("the question has changed, or can still be answered")
+	}
+	b.press("\x1b")
+	b.wait(`!document.querySelector("dialog")`)
+	s.expect("issues", shift.Paused, "25%")
 }
 
 // expect waits until a route is so.
