@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// kills can be any number: go test . -kills 200.
-var kills = flag.Int("kills", 30, "times the agent is killed")
+// kills can be any number: go test . -kills 1000.
+var kills = flag.Int("kills", 200, "times the agent is killed")
 
 // programs is the folder of the program that TestMain has built.
 var programs string
