@@ -21,10 +21,11 @@ var (
 	descBatches    = desc("batches_total", "Deliveries.")
 	descRetries    = desc("retries_total", "Attempts to deliver that failed.")
 	descFiles      = desc("files", "Files that are shipped.")
+	descUnopened   = desc("unopened_files", "Files that cannot be opened: nothing more of them is shipped.")
 	descBacklog    = desc("backlog_bytes", "Bytes that are not acknowledged.")
 	descOldest     = desc("backlog_oldest_seconds", "Age of the oldest line that is not acknowledged; 0: there is none.")
 	allDescription = []*prometheus.Desc{
-		descLines, descBytes, descTruncated, descSplit, descBatches, descRetries, descFiles, descBacklog, descOldest,
+		descLines, descBytes, descTruncated, descSplit, descBatches, descRetries, descFiles, descUnopened, descBacklog, descOldest,
 	}
 )
 
@@ -63,19 +64,25 @@ func (p *pipe) collectMetrics(c chan<- prometheus.Metric) {
 	send(descBatches, prometheus.CounterValue, float64(n.Batches))
 	send(descRetries, prometheus.CounterValue, float64(n.Retries))
 	send(descBacklog, prometheus.GaugeValue, float64(n.Waiting))
-	files, oldest := p.oldest()
+	files, unopened, oldest := p.oldest()
+	send(descUnopened, prometheus.GaugeValue, float64(unopened))
 	send(descFiles, prometheus.GaugeValue, float64(files))
 	send(descOldest, prometheus.GaugeValue, oldest.Seconds())
 }
 
-// oldest is how many files there are, and the age of the oldest line that is not acknowledged.
-func (p *pipe) oldest() (files int, age time.Duration) {
+// oldest is how many files there are, how many cannot be opened, and the age of the oldest line that is not
+// acknowledged.
+func (p *pipe) oldest() (files, unopened int, age time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	unopened = len(p.unopened)
 	for _, f := range p.files.list {
+		if f.trouble != nil {
+			unopened++
+		}
 		if since := f.since(); !since.IsZero() {
 			age = max(age, time.Since(since))
 		}
 	}
-	return len(p.files.list), age
+	return len(p.files.list), unopened, age
 }

@@ -43,6 +43,7 @@ type pipe struct {
 	files    *files
 	counts   Counts
 	unsynced []settled
+	unopened map[string]*unopened
 	left     string // the directory of what is left over
 	faults   []error
 
@@ -67,7 +68,7 @@ type pipe struct {
 
 func newPipe(c *Config, o Output, where place, m *memory, log *slog.Logger) (*pipe, error) {
 	p := &pipe{
-		config: c, output: o, where: where, memory: m, files: newFiles(c),
+		config: c, output: o, where: where, memory: m, files: newFiles(c), unopened: map[string]*unopened{},
 		log:   log.With("path", c.Path, "output", o.key()),
 		split: splitter{limit: int(c.Line)}, store: filepath.Join(c.Checkpoints, checkpointName(c.Path, o.key())),
 		queue: make(chan *batch), done: make(chan delivery), flushes: make(chan context.Context, 1),
@@ -180,9 +181,7 @@ func (p *pipe) forsake(f *file, bytes int64, why string) {
 
 func (p *pipe) adopt(path string, now time.Time) (adopted bool) {
 	f, err := p.files.adopt(path, now)
-	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, errNotRegular) {
-		p.log.Error("log file", "file", path, "error", err.Error())
-	}
+	p.tell(path, err, now)
 	if f != nil {
 		p.note(f)
 		p.dirty = true // so that its age can be told
@@ -207,6 +206,7 @@ func (p *pipe) scan(now time.Time) {
 		if fresh && !p.lastScan.IsZero() {
 			p.adoptMissed(now)
 		}
+		p.retry(now)
 		p.lastScan = now
 		p.follow(now)
 	}
@@ -270,7 +270,11 @@ func (p *pipe) adoptMissed(now time.Time) {
 // see notes that the pattern matches a path, and tells whether a file was found there that is new.
 func (p *pipe) see(path string, now time.Time) (fresh bool) {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil {
+		p.tell(path, err, now)
+		return false
+	}
+	if !info.Mode().IsRegular() {
 		return false
 	}
 	f := p.files.inodes[inodeOf(info)]

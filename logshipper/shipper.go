@@ -135,6 +135,14 @@ func (s *Shipper) err() error {
 	return errors.Join(errs...)
 }
 
+func (s *Shipper) unopenedErr() error {
+	var errs []error
+	for _, p := range s.pipes {
+		errs = append(errs, p.unopenedErr())
+	}
+	return errors.Join(errs...)
+}
+
 // Result says how a Flush ended.
 type Result struct {
 	Counts Counts        `json:"counts"`
@@ -160,7 +168,7 @@ func (s *Shipper) Flush(ctx context.Context) Result {
 				s.result.Where = append(s.result.Where, p.left)
 			}
 		}
-		s.result.Counts, s.result.Files, s.result.Err = s.Counts(), s.Status(), s.err()
+		s.result.Counts, s.result.Files, s.result.Err = s.Counts(), s.Status(), errors.Join(s.err(), s.unopenedErr())
 		s.result.Took = time.Since(start)
 	})
 	return s.result

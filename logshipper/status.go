@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -44,6 +45,7 @@ func (s *Shipper) Status() (all []FileStatus) {
 				Backlog: f.backlog(), LeftOver: f.left, Oldest: f.since(), Missing: f.missing, Problem: problem(f.trouble),
 			})
 		}
+		all = append(all, p.unopenedFiles()...)
 		p.mu.Unlock()
 	}
 	return all
@@ -97,8 +99,9 @@ func readStatus(c *Config, output *Output) (all []FileStatus, err error) {
 func (s *files) unknown(output string) (all []FileStatus) {
 	paths, _ := filepath.Glob(s.config.Path) // a pattern that is not valid matches nothing
 	for _, path := range paths {
-		handle, err := openRegular(path)
+		handle, err := s.open(path)
 		if err != nil {
+			all = append(all, s.shut(path, output, err)...)
 			continue
 		}
 		info, err := handle.Stat()
@@ -108,6 +111,19 @@ func (s *files) unknown(output string) (all []FileStatus) {
 		_ = handle.Close() // it was only read
 	}
 	return all
+}
+
+// shut is the status of a path that cannot be opened; none if nothing is there, or it is in the list already.
+func (s *files) shut(path, output string, err error) []FileStatus {
+	known := slices.ContainsFunc(s.list, func(f *file) bool { return f.missing && f.path == path })
+	if isGone(err) || known {
+		return nil
+	}
+	size := int64(0)
+	if info, err := os.Stat(path); err == nil {
+		size = info.Size()
+	}
+	return []FileStatus{unopenedStatus(path, output, size, err)}
 }
 
 // Handler answers with Report.

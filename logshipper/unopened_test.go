@@ -1,12 +1,16 @@
 package logshipper
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // refuse makes files that cannot be opened, though they are there, of those whose names end so.
@@ -95,4 +99,80 @@ func TestFileThatIsGoneAfterAll(t *testing.T) {
 		}
 		s.flush()
 	})
+}
+
+// TestNewFileThatCannotBeOpened is shown, and is a fault of the stop; nothing of it is counted, as nothing is known.
+func TestNewFileThatCannotBeOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		var log bytes.Buffer
+		registry := prometheus.NewRegistry()
+		s.options.Logger, s.options.Registerer = slog.New(slog.NewTextHandler(&log, nil)), registry
+		s.open()
+		refuse(s.shipper.pipes[0], "b.log")
+		s.write("a.log", "one\n")
+		s.write("b.log", "two\n")
+		s.run()
+		s.wait()
+		status := s.shipper.Status()
+		if f := status[len(status)-1]; len(status) != 2 || f.Path != s.path("b.log") || f.ID != "" || f.Backlog != 4 || f.Problem == "" {
+			t.Errorf("status: %+v", status)
+		}
+		if n := metric(t, registry, "yadokari_logs_unopened_files"); n != 1 {
+			t.Errorf("%v files in the metric", n)
+		}
+		if n := strings.Count(log.String(), "cannot be opened"); n != 2 {
+			t.Errorf("%d lines logged in %s", n, s.config.Every)
+		}
+		r := s.shipper.Flush(limited(t, time.Minute))
+		s.must(<-s.ran)
+		if r.Err == nil || !strings.Contains(r.Err.Error(), s.path("b.log")) || r.Counts.Check() != nil {
+			t.Errorf("result: %+v", r)
+		}
+		s.options.Registerer = nil
+		s.start()
+		s.wait()
+		if status := s.shipper.Status(); len(status) != 2 || status[1].Problem != "" {
+			t.Errorf("status: %+v", status)
+		}
+		s.flush()
+		s.expect("one", "two")
+	})
+}
+
+// TestFileThatCanBeOpenedLater is found without being written to.
+func TestFileThatCanBeOpenedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		s.must(os.Symlink("a.log", s.path("a.log")))
+		s.start()
+		s.look()
+		if status := s.shipper.Status(); len(status) != 1 || status[0].Problem == "" {
+			t.Errorf("status: %+v", status)
+		}
+		if status, err := ReadStatus([]Config{s.config}); err != nil || len(status) != 1 || status[0].Problem == "" {
+			t.Errorf("status on disk: %+v, %v", status, err)
+		}
+		s.must(os.Remove(s.path("a.log")))
+		s.write("a.log", "one\n")
+		s.flush()
+		s.expect("one")
+	})
+}
+
+// metric is the sum of a gauge.
+func metric(t *testing.T, registry *prometheus.Registry, name string) (sum float64) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == name {
+				sum += m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
 }

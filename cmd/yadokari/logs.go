@@ -66,7 +66,10 @@ func tellFiles(w io.Writer, files []logFile) {
 		if f.Age > 0 {
 			age = time.Duration(f.Age * float64(time.Second)).Round(time.Second).String()
 		}
-		if f.Missing {
+		switch {
+		case f.Problem != "":
+			path += " (" + f.Problem + ")"
+		case f.Missing:
 			path += " (not there)"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\n", path, f.Output, f.Size, f.Acknowledged, f.Backlog, age)
