@@ -56,7 +56,7 @@ func newScene(t *testing.T) *scene {
 	m.Upstream.Address, m.Upstream.TLS = s.sink.Addr(), "off"
 	sh := &s.config.Shutdown
 	sh.Deregister, sh.Marker, sh.Done, sh.Receipt = 0, s.path("stopped"), s.path("done"), s.path("receipt")
-	sh.Termination = s.path("termination")
+	sh.Termination, sh.Files = s.path("termination"), []string{s.path("*.log")}
 	return s
 }
 

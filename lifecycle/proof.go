@@ -26,7 +26,8 @@ const (
 //
 //   - its marker is there, was written since Since, and no port of Ports answers; or
 //   - no port of Ports answers, and for Quiet nothing changed of Files and Activity. This is what is
-//     left to go by when an app was killed: it writes no marker.
+//     left to go by when an app was killed: it writes no marker. Where there is to be a marker, and
+//     neither Ports nor Files, it does not count: an app that sends no mail for a while may be at work.
 //
 // A marker older than Since may be one of an earlier container, or of an app that finished while this
 // process was started anew; it counts for nothing, and the second way decides.
@@ -68,6 +69,8 @@ func (p *Proof) Wait(ctx context.Context) (Evidence, error) {
 			return e, nil
 		case e.By != "": // a port answers
 			since = time.Time{}
+		case !p.quietCounts():
+			e.By = "its marker is not there"
 		case since.IsZero() || stamp != before:
 			before, since = stamp, now
 			e.By = "files and mail are not quiet yet"
@@ -83,6 +86,11 @@ func (p *Proof) Wait(ctx context.Context) (Evidence, error) {
 			return e, fmt.Errorf("the app is not proven finished, %s: %w", e.By, context.Cause(ctx))
 		}
 	}
+}
+
+// quietCounts tells whether there is enough to look at for an app that does nothing to be one that is gone.
+func (p *Proof) quietCounts() bool {
+	return p.Marker == "" || len(p.Ports)+len(p.Files) > 0
 }
 
 // look returns what can be said at once: finished by its marker, or By the port that answers. The stamp

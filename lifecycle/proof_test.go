@@ -106,7 +106,22 @@ func TestProof(t *testing.T) {
 				}
 			})
 		}, "quiet", 3 * time.Second, false, false},
-		"never": {func(s *scene) { s.port.Store(true) }, "127.0.0.1:8080 still answers", 20 * time.Second, false, true},
+		"marker alone, late": {func(s *scene) {
+			s.proof.Ports, s.proof.Files = nil, nil
+			time.AfterFunc(5*time.Second, func() { s.mails.Add(1) })
+			time.AfterFunc(9*time.Second, func() { s.write("stopped", "") })
+		}, "marker", 9 * time.Second, false, false},
+		"marker alone, never": {func(s *scene) {
+			s.proof.Ports, s.proof.Files = nil, nil
+		}, "its marker is not there", 20 * time.Second, false, true},
+		"marker alone, stale": {func(s *scene) {
+			s.proof.Ports, s.proof.Files = nil, nil
+			s.write("stopped", "")
+			s.proof.Since = time.Now().Add(time.Minute)
+		}, "its marker is not there", 20 * time.Second, true, true},
+		"marker and port, killed":  {func(s *scene) { s.proof.Files = nil }, "quiet", 2 * time.Second, false, false},
+		"marker and files, killed": {func(s *scene) { s.proof.Ports = nil }, "quiet", 2 * time.Second, false, false},
+		"never":                    {func(s *scene) { s.port.Store(true) }, "127.0.0.1:8080 still answers", 20 * time.Second, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
