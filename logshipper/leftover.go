@@ -1,11 +1,13 @@
 package logshipper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 const (
 	manifestName = "leftover.json"
 	restSuffix   = ".rest"
+	noteEvery    = 250 * time.Millisecond // between two manifests, each of which names all files
 )
 
 // leftover is what is on disk of a leftover: a checkpoint of files that begin where they were acknowledged,
@@ -28,7 +31,19 @@ type leftover struct {
 	checkpoint
 }
 
-// leave copies what is not acknowledged to a directory of its own below Leftover.Dir, and acknowledges it.
+// leaving is a leftover in the making.
+type leaving struct {
+	pipe   *pipe
+	dir    string
+	all    leftover
+	copied []*file // not in the manifest yet
+	ends   []mark
+	noted  time.Time // when the manifest was written
+}
+
+// leave copies what is not acknowledged to a directory of its own below Leftover.Dir, and acknowledges it. It
+// locks the pipe only for moments, so that others can tell how far it is; the smallest rests go first, and
+// what is copied is in the manifest soon: whoever ends the process meanwhile loses the files that are not.
 func (p *pipe) leave(now time.Time) error {
 	var rest []*file
 	for _, f := range p.files.list {
@@ -39,37 +54,64 @@ func (p *pipe) leave(now time.Time) error {
 	if len(rest) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(rest, func(a, b *file) int { return cmp.Compare(a.backlog(), b.backlog()) })
 	name := fmt.Sprintf("%s-%s-%s", pathPart(p.where.Host), now.UTC().Format("20060102T150405Z"), strings.TrimSuffix(filepath.Base(p.store), ".json"))
-	dir := filepath.Join(p.config.Leftover.Dir, name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	l := leaving{pipe: p, dir: filepath.Join(p.config.Leftover.Dir, name)}
+	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return fmt.Errorf("leftover: %w", err)
 	}
-	l := leftover{Host: p.where.Host, Pod: p.where.Pod, Cluster: p.where.Cluster}
-	l.checkpoint = checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now, Looked: now}
-	ends := make([]mark, len(rest))
-	for i, f := range rest {
-		e, end, err := f.copyRest(filepath.Join(dir, f.id+restSuffix))
-		if err != nil {
-			return fmt.Errorf("leftover: %s: %w", f.path, err)
-		}
-		ends[i] = end
-		l.Files = append(l.Files, e)
+	l.all = leftover{Host: p.where.Host, Pod: p.where.Pod, Cluster: p.where.Cluster}
+	l.all.checkpoint = checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now, Looked: now}
+	var errs []error
+	for _, f := range rest {
+		errs = append(errs, l.copy(f))
 	}
-	if err := errors.Join(writeJSON(filepath.Join(dir, manifestName), l), durable.SyncDir(p.config.Leftover.Dir)); err != nil {
+	return errors.Join(append(errs, l.note())...)
+}
+
+// copy copies one rest.
+func (l *leaving) copy(f *file) error {
+	l.pipe.mu.Lock()
+	e := f.entry()
+	l.pipe.mu.Unlock()
+	path := filepath.Join(l.dir, f.id+restSuffix)
+	e, end, err := f.copyRest(e, path)
+	if err != nil {
+		return errors.Join(fmt.Errorf("leftover: %s: %w", f.path, err), os.Remove(path))
+	}
+	l.all.Files = append(l.all.Files, e)
+	l.copied, l.ends = append(l.copied, f), append(l.ends, end)
+	if time.Since(l.noted) < noteEvery {
+		return nil
+	}
+	return l.note()
+}
+
+// note writes the manifest, and acknowledges what is new in it.
+func (l *leaving) note() error {
+	if len(l.copied) == 0 {
+		return nil
+	}
+	p := l.pipe
+	if err := errors.Join(writeJSON(filepath.Join(l.dir, manifestName), l.all), durable.SyncDir(p.config.Leftover.Dir)); err != nil {
 		return fmt.Errorf("leftover: %w", err)
 	}
-	for i, f := range rest {
-		f.left = ends[i].offset - f.acked.offset
+	l.noted = time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, f := range l.copied {
+		f.left = l.ends[i].offset - f.acked.offset
 		p.counts.LeftOver += f.left
-		f.acked, f.read, f.size = ends[i], ends[i], ends[i].offset
+		f.acked, f.read, f.size = l.ends[i], l.ends[i], l.ends[i].offset
 		p.note(f)
 	}
-	p.left, p.dirty = dir, true
+	l.copied, l.ends = nil, nil
+	p.left, p.dirty = l.dir, true
 	return nil
 }
 
-// copyRest copies what is not acknowledged to path, and returns its entry there and the mark at its end.
-func (f *file) copyRest(path string) (entry, mark, error) {
+// copyRest copies what is not acknowledged to path, and makes of its entry e the one there; the mark is at its end.
+func (f *file) copyRest(e entry, path string) (entry, mark, error) {
 	to, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return entry{}, mark{}, err
@@ -92,7 +134,6 @@ func (f *file) copyRest(path string) (entry, mark, error) {
 	if end.tail, err = hashOf(f.handle, end.offset-f.base-length, length); err != nil {
 		return entry{}, mark{}, err
 	}
-	e := f.entry()
 	e.Path, e.Base, e.Head, e.HeadLen, e.Size = filepath.Base(path), e.Offset, hash(head), headLen, end.offset
 	e.Out = 0 // it begins a copy of its own
 	e.Tail = hash(xxhash.Sum64(nil))

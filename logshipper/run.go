@@ -230,12 +230,31 @@ func (p *pipe) abandon(b *batch) {
 	}
 }
 
-// finish ends delivery, and leaves the rest in a safe place.
+// finish ends delivery, and leaves the rest in a safe place. From here on the files are this goroutine's alone to
+// change, and others only look: it locks for the changes, not for what takes long.
 func (p *pipe) finish(flushed bool) {
 	close(p.queue)
 	for d := range p.done {
 		p.settle(d)
 	}
+	p.giveBack()
+	p.fault(p.out.close())
+	if flushed && p.config.Leftover.Dir != "" && !p.fixed {
+		p.fault(p.leave(time.Now()))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.save(time.Now()) {
+		p.faults = append(p.faults, fmt.Errorf("checkpoint %s could not be written: some lines will be sent twice", p.store))
+	}
+	for _, f := range p.files.list {
+		f.close()
+	}
+	p.faults = append(p.faults, p.lock.Close())
+}
+
+// giveBack goes back to what is acknowledged.
+func (p *pipe) giveBack() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.batch != nil {
@@ -245,17 +264,12 @@ func (p *pipe) finish(flushed bool) {
 	for _, f := range p.files.list {
 		f.rewind()
 	}
-	p.faults = append(p.faults, p.out.close())
-	if flushed && p.config.Leftover.Dir != "" && !p.fixed {
-		p.faults = append(p.faults, p.leave(time.Now()))
-	}
-	if !p.save(time.Now()) {
-		p.faults = append(p.faults, fmt.Errorf("checkpoint %s could not be written: some lines will be sent twice", p.store))
-	}
-	for _, f := range p.files.list {
-		f.close()
-	}
-	p.faults = append(p.faults, p.lock.Close())
+}
+
+func (p *pipe) fault(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, err)
 }
 
 func (p *pipe) err() error {

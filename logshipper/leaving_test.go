@@ -1,0 +1,65 @@
+package logshipper
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestLeavingThatTakesLong stops with a small and a large rest, of which the large one gets stuck in a pipe: the
+// small one is safe by then, and the counts can be had.
+func TestLeavingThatTakesLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(c *Config) { c.Every = time.Hour })
+		s.config.Leftover.Dir = filepath.Join(t.TempDir(), "left")
+		s.start()
+		large, _ := block("large", 50_000)
+		small, _ := block("small", 10)
+		s.write("a.log", large)
+		s.write("b.log", small)
+		s.look()
+		p := s.shipper.pipes[0]
+		dir := filepath.Join(s.config.Leftover.Dir, "host1-"+time.Now().UTC().Format("20060102T150405Z")+"-"+strings.TrimSuffix(filepath.Base(p.store), ".json"))
+		s.must(os.MkdirAll(dir, 0o700))
+		stuck := filepath.Join(dir, p.files.list[0].id+restSuffix)
+		s.must(unix.Mkfifo(stuck, 0o600))
+		end, err := os.OpenFile(stuck, os.O_RDWR, 0)
+		s.must(err)
+		defer end.Close()
+
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		ended := make(chan Result, 1)
+		go func() { ended <- s.shipper.Flush(ctx) }()
+		_, err = io.ReadFull(end, make([]byte, 1)) // the large one is being copied
+		s.must(err)
+		if !p.mu.TryLock() {
+			t.Fatal("nobody can look meanwhile")
+		}
+		p.mu.Unlock()
+		if c := s.shipper.Counts(); c.LeftOver != int64(len(small)) || c.Waiting != int64(len(large)) || c.Check() != nil {
+			t.Errorf("meanwhile: %+v", c)
+		}
+		if l, err := readLeftover(dir); err != nil || len(l.Files) != 1 || l.Files[0].Size != int64(len(small)) {
+			t.Errorf("manifest: %+v, %v", l, err)
+		}
+		_, err = io.CopyN(io.Discard, end, int64(len(large))-1)
+		s.must(err)
+		r := <-ended // a pipe cannot be synced
+		if r.Err == nil || !strings.Contains(r.Err.Error(), "a.log") || r.Counts.LeftOver != int64(len(small)) || r.Counts.Waiting != int64(len(large)) {
+			t.Errorf("result: %+v, %v", r.Counts, r.Err)
+		}
+		<-s.ran
+		s.stop()
+		if counts, err := s.ship(); err != nil || counts.Delivered.Lines != 10 {
+			t.Errorf("shipped: %+v, %v", counts, err)
+		}
+	})
+}
