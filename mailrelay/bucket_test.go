@@ -92,7 +92,7 @@ func leaveInBucket(t *testing.T, c Config) Result {
 func injectAll(t *testing.T, dirs ...string) {
 	t.Helper()
 	c := settings()
-	c.Queue.Bytes = 32 << 20
+	c.Spool, c.Queue.Bytes = t.TempDir(), 32<<20
 	s := upstreamFor(t, &c, sink.Script{})
 	r := start(t, c, Options{})
 	taken := 0

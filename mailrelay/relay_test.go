@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -304,6 +305,7 @@ func TestLeftoverAndInject(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := upstreamFor(t, &c, sink.Script{})
+		c.Spool = t.TempDir()
 		r = start(t, c, Options{})
 		if n, err := r.Inject(c.Leftover.Dir); n != 20 || err != nil {
 			t.Fatal(n, err)
@@ -312,6 +314,25 @@ func TestLeftoverAndInject(t *testing.T) {
 			t.Fatal("a second time", n, err)
 		}
 		until(t, func() bool { return len(s.Mails()) == 20 && r.Counts().Mails.Delivered == 20 })
+	}
+}
+
+// What is left over is safe on a disk: a relay whose queue is memory must not take it from there.
+func TestInjectNeedsSpool(t *testing.T) {
+	c := settings()
+	c.Leftover.Dir = t.TempDir()
+	r := start(t, c, Options{})
+	connect(t, r).send("a@b.test", to("x@y.test"), letter)
+	left := r.Drain(within(50 * time.Millisecond))
+	r = start(t, c, Options{})
+	if n, err := r.Inject(left.Where); n != 0 || err == nil || !strings.Contains(err.Error(), "spool") {
+		t.Errorf("%d taken, %v", n, err)
+	}
+	if n := r.Counts().Mails; n.Injected != 0 || n.Queued != 0 {
+		t.Errorf("%+v", n)
+	}
+	if files, err := filepath.Glob(filepath.Join(left.Where, "*.mail")); len(files) == 0 || err != nil {
+		t.Errorf("%v, %v: the mail is gone from the disk", files, err)
 	}
 }
 

@@ -53,15 +53,21 @@ func (r *Relay) Drain(ctx context.Context) Result {
 	return r.result
 }
 
+// errNoSpool: mail that is safe on a disk must not become mail in memory, which a crash loses.
+var errNoSpool = errors.New("the queue is memory, and what is left over is safer where it is: set mail.spool")
+
 // Inject takes back what an earlier run has left in dir: a leftover directory, one of those in it, or
 // the spool of a relay that does not run any more. Every mail that is taken is safe in the queue
 // before it is removed there. It returns how many were taken; an error if some were not, for want of
-// room, say: call it again later.
+// room, say: call it again later. A relay without a spool takes none.
 func (r *Relay) Inject(dir string) (taken int, err error) {
 	r.life.RLock()
 	defer r.life.RUnlock()
 	if r.ended {
 		return 0, fmt.Errorf("mail: inject: %w", ErrStopping)
+	}
+	if r.spool == nil {
+		return 0, fmt.Errorf("mail: inject: %w", errNoSpool)
 	}
 	dirs, err := spoolsIn(dir)
 	if err != nil {

@@ -202,7 +202,11 @@ func TestInjectTakesBackWhatWasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	_, url := relay(t, func(c *mailrelay.Config) { c.Upstream.Address = server.Addr() })
+	_, memory := relay(t, nil)
+	if code, out, err := yadokari(t, map[string]string{"YADOKARI_AGENT_ADMIN": memory}, "mail", "inject", left.Where); code != 1 || out != "0 mails taken back\n" || !strings.Contains(err, "set mail.spool") {
+		t.Errorf("without a spool: exit %d, %s, %s", code, out, err)
+	}
+	_, url := relay(t, func(c *mailrelay.Config) { c.Upstream.Address, c.Spool = server.Addr(), t.TempDir() })
 	variables := map[string]string{"YADOKARI_AGENT_ADMIN": url}
 	if code, out, err := yadokari(t, variables, "mail", "inject", filepath.Dir(left.Where)); code != 0 || out != "1 mails taken back\n" {
 		t.Errorf("exit %d, %s, %s", code, out, err)

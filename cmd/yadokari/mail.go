@@ -137,8 +137,8 @@ func (v *mailVerbs) newInject() *cobra.Command {
 	return &cobra.Command{
 		Use: "inject DIRECTORY", Short: "Take back mail that an earlier agent has left over",
 		Long: `Take back what an earlier agent has left in a directory, on the machine the agent runs on: its leftover
-directory, one of those in it, or a spool that no agent uses. A mail is safe in the queue before it is
-removed there. What does not find room stays; call it again.`,
+directory, one of those in it, or a spool that no agent uses. A mail is safe in the agent's spool before it
+is removed there; an agent without a spool takes none. What does not find room stays; call it again.`,
 		Example: "  yadokari mail inject /var/spool/yadokari/leftover",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
