@@ -74,9 +74,7 @@ func (c *Config) Validate() error {
 	if c.Mail != nil {
 		problems = append(problems, setting.Under(c.Mail.Validate(), "mail"))
 	}
-	for i := range c.Logs {
-		problems = append(problems, setting.Under(c.Logs[i].Validate(), "logs", i))
-	}
+	problems = append(problems, setting.Under(logshipper.ValidateAll(c.Logs), "logs"))
 	plan := c.plan(withCommand, func(context.Context) error { return nil }, c.outline())
 	if err := plan.Check(); err != nil {
 		problems = append(problems, &setting.Problem{

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"yadokari/logshipper"
 	"yadokari/mailrelay"
 	"yadokari/setting"
 )
@@ -42,6 +43,11 @@ func TestValidate(t *testing.T) {
 		"shutdown.done: the agent's marker":                func(c *Config) { c.Shutdown.Marker, c.Shutdown.Done = "/run/x", "/run/x" },
 		"admin.listen":                                     func(c *Config) { c.Admin.Listen = "0.0.0.0:1" },
 		"mail.upstream":                                    func(c *Config) { c.Mail = &mailrelay.Config{}; setting.Defaults(c.Mail) },
+		"logs[1]: /var/log/a.log goes to stdout twice": func(c *Config) {
+			item := logshipper.Config{Path: "/var/log/a.log", To: logshipper.Outputs{Output: logshipper.Output{Stdout: &logshipper.Stdout{}}}}
+			setting.Defaults(&item)
+			c.Logs = []logshipper.Config{item, item}
+		},
 	} {
 		c := defaults()
 		change(c)

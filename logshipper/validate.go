@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"yadokari/setting"
 )
@@ -17,6 +18,27 @@ const (
 	mostLineJSON = 256 << 10
 	mostLine     = 999 << 10
 )
+
+// ValidateAll says what is wrong with each of the items, and with all of them together.
+func ValidateAll(items []Config) error {
+	var problems []error
+	seen := map[string]bool{}
+	for i := range items {
+		c := &items[i]
+		problems = append(problems, setting.Under(c.Validate(), i))
+		own := map[string]bool{} // what is twice in one item is said there
+		for _, output := range c.To.list() {
+			store := filepath.Join(c.Checkpoints, checkpointName(c.Path, output.key()))
+			if seen[store] && !own[store] {
+				problems = append(problems, &setting.Problem{
+					Path: setting.Path{i}, What: c.Path + " goes to " + output.key() + " twice", Remedy: "leave one of the items out",
+				})
+			}
+			seen[store], own[store] = true, true
+		}
+	}
+	return errors.Join(problems...)
+}
 
 // Validate says what is wrong with the settings, as *setting.Problem, joined. It reads no file.
 func (c *Config) Validate() error {
@@ -33,6 +55,11 @@ func (c *Config) Validate() error {
 	}
 	if c.Every <= 0 {
 		add("must be more than 0s", "as in 60s", "every")
+	}
+	for key, d := range map[string]time.Duration{"pause": c.Pause, "linger": c.Linger} {
+		if d < 0 {
+			add("must not be less than 0s", "as in 2s", key)
+		}
 	}
 	if c.Size < leastSize || c.Size > mostSize {
 		add(fmt.Sprintf("%s is out of range", c.Size), "64KiB to 64MiB", "size")
