@@ -14,6 +14,7 @@ type endpoint struct {
 	idle      []*Conn // the one used last is at the end
 	open      int     // connections, and attempts at them
 	busy      int     // of those, the ones in use
+	trying    int     // attempts at connections, under way
 	gone      bool    // the name no longer stands for it
 	failures  int     // in a row
 	downUntil time.Time
@@ -45,7 +46,7 @@ func (e *endpoint) observe(took time.Duration, now time.Time) {
 		e.latency += weight * (took.Seconds() - e.latency)
 	}
 	e.latencyAt = now
-	e.failures, e.cause = 0, nil
+	e.failures, e.cause, e.downUntil = 0, nil, time.Time{}
 	e.mails++
 }
 
@@ -60,9 +61,10 @@ func (e *endpoint) fail(cause error, now time.Time, most time.Duration) {
 	e.downUntil = now.Add(delay/2 + rand.N(delay/2+1))
 }
 
-// usable tells whether a mail may go there now. After a failure one connection at a time tries.
+// usable tells whether a connection may be opened there now. After a failure one at a time is. A delivery under
+// way does not count as one: it may hang long after the server is back.
 func (e *endpoint) usable(now time.Time) bool {
-	return !e.gone && !now.Before(e.downUntil) && (e.failures == 0 || e.open == 0)
+	return !e.gone && !now.Before(e.downUntil) && (e.failures == 0 || e.trying == 0)
 }
 
 // deadlineWriter gives every write the same time.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -176,6 +177,7 @@ func (p *Pool) next(now time.Time) (*Conn, *endpoint, chan struct{}, error) {
 	case e != nil:
 		e.open++
 		e.busy++
+		e.trying++
 		p.open++
 		return nil, e, nil, nil
 	}
@@ -205,8 +207,9 @@ func (p *Pool) pick(now time.Time) *endpoint {
 
 // unreachable is an error if waiting for a connection would be in vain.
 func (p *Pool) unreachable(now time.Time) error {
-	if p.open > 0 || p.resolving && len(p.endpoints) == 0 {
-		return nil // there will be an answer soon
+	trying := slices.ContainsFunc(p.endpoints, func(e *endpoint) bool { return e.trying > 0 })
+	if trying || p.open >= p.config.Connections || p.resolving && len(p.endpoints) == 0 {
+		return nil // there will be an answer soon, or a connection must be given back first
 	}
 	u := &Unreachable{Until: p.resolved, Cause: p.unresolved}
 	for _, e := range p.endpoints {
@@ -250,11 +253,15 @@ func (p *Pool) Down() (until time.Time, down bool) {
 // openTo opens a connection to an address that next has chosen.
 func (p *Pool) openTo(ctx context.Context, e *endpoint) (*Conn, error) {
 	c, err := p.connect(ctx, e)
-	if err == nil {
-		return c, nil
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	e.trying--
+	if err == nil {
+		if e.failures > 0 {
+			p.wakeAll() // the next may try
+		}
+		return c, nil
+	}
 	e.open--
 	e.busy--
 	p.open--
@@ -313,5 +320,9 @@ func (p *Pool) put(c *Conn, now time.Time, took time.Duration, failure error) {
 	} else {
 		e.idle = append(e.idle, c)
 	}
-	p.wakeOne()
+	if failure != nil {
+		p.wakeAll() // nobody is to wait for a connection to an address that is left out from now on
+	} else {
+		p.wakeOne()
+	}
 }
