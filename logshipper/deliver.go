@@ -7,14 +7,15 @@ import (
 )
 
 const (
-	firstDelay  = 200 * time.Millisecond // the upper bound before the second attempt; it doubles
-	mostDelay   = 30 * time.Second
-	hurryDelay  = time.Second // instead of mostDelay in a flush
-	logEvery    = time.Minute
-	syncAfter   = time.Second           // the longest that what was written waits to be made safe
-	syncIdle    = 20 * time.Millisecond // the same when nothing follows
-	syncVolume  = 64 << 20              // bytes, likewise
-	doublingMax = 8
+	firstDelay   = 200 * time.Millisecond // the upper bound before the second attempt; it doubles
+	mostDelay    = 30 * time.Second
+	leastAttempt = time.Second // what an attempt has in a flush, at least
+	hurryDelay   = time.Second // instead of mostDelay in a flush
+	logEvery     = time.Minute
+	syncAfter    = time.Second           // the longest that what was written waits to be made safe
+	syncIdle     = 20 * time.Millisecond // the same when nothing follows
+	syncVolume   = 64 << 20              // bytes, likewise
+	doublingMax  = 8
 )
 
 // sink is where a pipe's batches go. One goroutine uses it.
@@ -88,7 +89,7 @@ func (p *pipe) deliver(ctx context.Context, b *batch) delivery {
 	d := delivery{batch: b}
 	var logged time.Time
 	for attempt := 0; ; attempt++ {
-		progress, err := p.out.deliver(ctx, b)
+		progress, err := p.attempt(ctx, b)
 		if err == nil {
 			if !logged.IsZero() {
 				p.log.Info("log delivery goes on", "retries", d.retries)
@@ -111,6 +112,31 @@ func (p *pipe) deliver(ctx context.Context, b *batch) delivery {
 			return d
 		}
 	}
+}
+
+// attempt makes one attempt. In a flush it gets half of the time that is left, so that one connection that hangs
+// does not take all of it; that holds for an attempt that is under way when the flush begins, too.
+func (p *pipe) attempt(ctx context.Context, b *batch) (progress bool, err error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		select {
+		case <-p.hurry:
+		case <-ctx.Done():
+			return
+		}
+		if p.limit.IsZero() {
+			return
+		}
+		timer := time.NewTimer(max(time.Until(p.limit)/2, leastAttempt))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	return p.out.deliver(ctx, b)
 }
 
 // pause waits before the next attempt: a random part of a bound that doubles ("full jitter",

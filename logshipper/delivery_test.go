@@ -330,6 +330,7 @@ func TestWithoutLeftoverTheFileKeepsTheRest(t *testing.T) {
 		if err != nil || len(status) != 1 || status[0].Backlog != int64(len(text)) || status[0].Oldest.IsZero() {
 			t.Errorf("status: %+v, %v", status, err)
 		}
+		synctest.Wait() // for calls that were given up
 		server.Script = nil
 		s.start()
 		s.flush()

@@ -63,3 +63,98 @@ func TestLeavingThatTakesLong(t *testing.T) {
 		}
 	})
 }
+
+// stuck is an output whose deliveries hang until it is let go, whatever becomes of the context.
+type stuck chan struct{}
+
+func (s stuck) deliver(context.Context, *batch) (bool, error) { <-s; return true, nil }
+func (s stuck) lazy() bool                                    { return false }
+func (s stuck) sync() error                                   { return nil }
+func (s stuck) close() error                                  { return nil }
+
+// TestOutputThatHangsAtTheStop hangs in the disk of its directory: the rest is left all the same.
+func TestOutputThatHangsAtTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		s.config.Leftover.Dir = filepath.Join(t.TempDir(), "left")
+		s.open()
+		hangs := make(stuck)
+		s.shipper.pipes[0].out = hangs
+		s.run()
+		text, want := block("line", 100)
+		s.write("a.log", text)
+		s.wait()
+		if r := s.flush(); r.Counts.LeftOver != int64(len(text)) {
+			t.Errorf("result: %+v", r.Counts)
+		}
+		close(hangs)
+		synctest.Wait()
+		if counts, err := s.ship(); err != nil || counts.Delivered.Lines != 100 {
+			t.Errorf("shipped: %+v, %v", counts, err)
+		}
+		s.expect(want...)
+	})
+}
+
+// TestOutageIsQuiet looks at how soon there is something to do while the output takes nothing.
+func TestOutageIsQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		s.open()
+		p, hangs := s.shipper.pipes[0], make(stuck)
+		p.out = hangs
+		s.run()
+		for _, name := range []string{"one", "two"} { // one is under way, one waits for it
+			text, _ := block(name, 100)
+			s.write("a.log", text)
+			s.wait()
+			s.wait()
+		}
+		p.mu.Lock()
+		now := time.Now()
+		p.work(now, false)
+		send, wait := p.due(now, false)
+		p.mu.Unlock()
+		if !send || wait < pollEvery/10 {
+			t.Errorf("send %v, looks again after %s", send, wait)
+		}
+		close(hangs)
+		s.flush()
+	})
+}
+
+// once hangs as long as its first context, and then works.
+type once struct {
+	drop
+	tried int
+}
+
+func (o *once) deliver(ctx context.Context, b *batch) (bool, error) {
+	if o.tried++; o.tried == 1 {
+		<-ctx.Done()
+		return false, ctx.Err()
+	}
+	return o.drop.deliver(ctx, b)
+}
+
+// TestConnectionThatHangsAtTheStop hangs when the flush begins, or from the first attempt in it on: there is time for
+// another attempt.
+func TestConnectionThatHangsAtTheStop(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, nil)
+			s.open()
+			output := &once{}
+			s.shipper.pipes[0].out = output
+			s.run()
+			text, _ := block("line", 100)
+			s.write("a.log", text)
+			if before {
+				s.wait()
+			}
+			if r := s.flush(); r.Counts.Delivered.Lines != 100 || r.Counts.Waiting != 0 || output.tried != 2 {
+				t.Errorf("before %v: %d attempts, %+v", before, output.tried, r.Counts)
+			}
+		})
+	}
+}

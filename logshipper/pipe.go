@@ -63,6 +63,7 @@ type pipe struct {
 	done    chan delivery
 	flushes chan context.Context
 	hurry   chan struct{} // closed when a flush begins
+	limit   time.Time     // the flush's, set before hurry is closed; zero: it has none
 	ended   chan struct{} // closed when run is over
 }
 

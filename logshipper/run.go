@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+const sinkPatience = time.Second // a part of what a stop has for leaving what it could not deliver
+
 // run works until ctx ends, or a flush has come to its end.
 func (p *pipe) run(ctx context.Context) {
 	defer close(p.ended)
@@ -18,7 +20,7 @@ func (p *pipe) run(ctx context.Context) {
 		now := time.Now()
 		p.mu.Lock()
 		p.work(now, flush != nil)
-		over := flush != nil && p.isEmpty()
+		over := flush != nil && p.nothingWaits() // files were looked for just now
 		due, wait := p.due(now, flush != nil)
 		p.mu.Unlock()
 		if over || ctx.Err() != nil || flush != nil && flush.Err() != nil {
@@ -37,6 +39,7 @@ func (p *pipe) run(ctx context.Context) {
 		case d := <-p.done:
 			p.settle(d)
 		case flush = <-p.flushes:
+			p.limit, _ = flush.Deadline()
 			close(p.hurry)
 			p.nextScan, p.nextPoll = time.Time{}, time.Time{}
 		case <-timer.C:
@@ -95,9 +98,6 @@ func (p *pipe) nothingWaits() bool {
 	return true
 }
 
-// isEmpty is nothingWaits, in a flush, after files were looked for and at just now.
-func (p *pipe) isEmpty() bool { return p.nothingWaits() }
-
 // due tells whether the batch should be sent, and how long nothing else is to be done.
 func (p *pipe) due(now time.Time, flushing bool) (send bool, wait time.Duration) {
 	wait = min(p.nextPoll.Sub(now), p.nextScan.Sub(now))
@@ -106,8 +106,9 @@ func (p *pipe) due(now time.Time, flushing bool) (send bool, wait time.Duration)
 	}
 	if p.batch != nil && !p.batch.empty() {
 		rest := p.batch.began.Add(p.config.Every).Sub(now)
-		send = p.full || flushing || rest <= 0
-		wait = min(wait, max(rest, 0))
+		if send = p.full || flushing || rest <= 0; !send {
+			wait = min(wait, rest)
+		}
 	}
 	if send && !p.register(now) {
 		return false, time.Second // not before the disk takes the checkpoint
@@ -234,12 +235,10 @@ func (p *pipe) abandon(b *batch) {
 // change, and others only look: it locks for the changes, not for what takes long.
 func (p *pipe) finish(flushed bool) {
 	close(p.queue)
-	for d := range p.done {
-		p.settle(d)
-	}
+	leaves := flushed && p.config.Leftover.Dir != "" && !p.fixed
+	p.endDelivery(leaves)
 	p.giveBack()
-	p.fault(p.out.close())
-	if flushed && p.config.Leftover.Dir != "" && !p.fixed {
+	if leaves {
 		p.fault(p.leave(time.Now()))
 	}
 	p.mu.Lock()
@@ -251,6 +250,34 @@ func (p *pipe) finish(flushed bool) {
 		f.close()
 	}
 	p.faults = append(p.faults, p.lock.Close())
+}
+
+// endDelivery takes the last deliveries, and closes the output. An output that hangs, in a directory's disk say, is
+// not waited for longer than sinkPatience where the rest is to be left in time: it may get lines twice.
+func (p *pipe) endDelivery(bounded bool) {
+	var over <-chan time.Time
+	if bounded {
+		over = time.After(sinkPatience)
+	}
+	for {
+		select {
+		case d, ok := <-p.done:
+			if !ok {
+				p.fault(p.out.close())
+				return
+			}
+			p.settle(d)
+		case <-over:
+			p.log.Error("log delivery hangs, and is not waited for")
+			go func() { // when it ends after all
+				for range p.done {
+					continue
+				}
+				_ = p.out.close() // nothing of it was acknowledged
+			}()
+			return
+		}
+	}
 }
 
 // giveBack goes back to what is acknowledged.

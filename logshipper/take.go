@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// collect fills the batch from all files in turn, and tells whether it is full.
+// collect fills the batch from all files in turn, until it is full or there is no more.
 func (p *pipe) collect(how reading, now time.Time) {
 	for took := true; took && !p.full; {
 		took = false
