@@ -22,7 +22,8 @@ const logsName = "logs"
 type logs struct {
 	share   setting.Share
 	shipper *logshipper.Shipper
-	result  atomic.Pointer[logshipper.Result] // of the flush
+	began   atomic.Bool                       // the flush
+	result  atomic.Pointer[logshipper.Result] // of it
 }
 
 var _ Part = (*logs)(nil)
@@ -45,6 +46,7 @@ func (l *logs) Phases() []lifecycle.Phase {
 
 // stop reads every file to its end, and delivers; what could not be delivered stays where it is safe.
 func (l *logs) stop(ctx context.Context) error {
+	l.began.Store(true)
 	r := l.shipper.Flush(ctx)
 	l.result.Store(&r)
 	err := r.Err
@@ -64,24 +66,29 @@ func (l *logs) Register(s *admin.Server) {
 	s.Handle("GET /api/v1/logs", admin.Viewer, l.shipper.Handler())
 }
 
-// Accounts counts bytes, as not all that is left over has been read; lines are in the detail.
+// Accounts counts bytes, as not all that is left over has been read; lines are in the detail. What is neither
+// delivered nor in the leftover that it is to go to counts as lost, for the files go with the pod: the stop may
+// have ended before it was copied.
 func (l *logs) Accounts() []lifecycle.Account {
 	c := l.shipper.Counts()
-	files := l.shipper.Status()
 	a := lifecycle.Account{
 		Part: logsName, Unit: "bytes",
 		In:   map[string]int64{"found": c.Found},
 		Out:  map[string]int64{"delivered": c.Delivered.Bytes, "unreadable": c.Unreadable},
 		Lost: c.Unreadable, LeftOver: c.LeftOver + c.Waiting,
+		Where: strings.Join(l.shipper.Left(), " "),
 		Detail: map[string]any{
-			"linesRead": c.Read.Lines, "linesDelivered": c.Delivered.Lines, "split": c.Split, "retries": c.Retries, "files": files,
+			"linesRead": c.Read.Lines, "linesDelivered": c.Delivered.Lines, "split": c.Split, "retries": c.Retries, "files": l.shipper.Status(),
 		},
 	}
-	if r := l.result.Load(); r != nil {
-		a.Where = strings.Join(r.Where, " ")
-		if r.Err != nil {
-			a.Faults = append(a.Faults, r.Err.Error())
-		}
+	if r := l.result.Load(); r != nil && r.Err != nil {
+		a.Faults = append(a.Faults, r.Err.Error())
+	}
+	if l.began.Load() && c.ToLeave > 0 {
+		a.Out["notLeft"] = c.ToLeave
+		a.Lost += c.ToLeave
+		a.LeftOver -= c.ToLeave
+		a.Faults = append(a.Faults, fmt.Sprintf("%d bytes could not be moved to leftover.dir: they are still in the files, for as long as those are there", c.ToLeave))
 	}
 	if a.Where == "" && a.LeftOver > 0 {
 		a.Where = "the files themselves"

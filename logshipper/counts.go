@@ -25,6 +25,9 @@ type Counts struct {
 	Delivered Amount `json:"delivered"`
 	// Waiting is how many bytes are in the files and not acknowledged.
 	Waiting int64 `json:"waiting"`
+	// ToLeave is how many bytes of Waiting have a Leftover.Dir to go to, and have not got there: the files
+	// do not keep them.
+	ToLeave int64 `json:"toLeave"`
 	// LeftOver is how many bytes were moved to Leftover.Dir at the stop.
 	LeftOver int64 `json:"leftOver"`
 	// Unreadable is how many bytes were seen in files but truncated or removed before they were
@@ -57,6 +60,7 @@ func (c *Counts) Add(o Counts) {
 	c.Read.add(o.Read.Lines, o.Read.Bytes)
 	c.Delivered.add(o.Delivered.Lines, o.Delivered.Bytes)
 	c.Waiting += o.Waiting
+	c.ToLeave += o.ToLeave
 	c.LeftOver += o.LeftOver
 	c.Unreadable += o.Unreadable
 	c.Truncated += o.Truncated

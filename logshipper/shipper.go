@@ -164,14 +164,24 @@ func (s *Shipper) Flush(ctx context.Context) Result {
 		}
 		for _, p := range s.pipes {
 			<-p.ended
-			if p.left != "" {
-				s.result.Where = append(s.result.Where, p.left)
-			}
 		}
+		s.result.Where = s.Left()
 		s.result.Counts, s.result.Files, s.result.Err = s.Counts(), s.Status(), errors.Join(s.err(), s.unopenedErr())
 		s.result.Took = time.Since(start)
 	})
 	return s.result
+}
+
+// Left are the directories of what is left over so far.
+func (s *Shipper) Left() (dirs []string) {
+	for _, p := range s.pipes {
+		p.mu.Lock()
+		if p.left != "" {
+			dirs = append(dirs, p.left)
+		}
+		p.mu.Unlock()
+	}
+	return dirs
 }
 
 // Counts is the sum over all outputs: with two outputs every line counts twice.
@@ -188,6 +198,9 @@ func (p *pipe) count() Counts {
 	c := p.counts
 	for _, f := range p.files.list {
 		c.Waiting += f.backlog()
+	}
+	if p.config.Leftover.Dir != "" && !p.fixed {
+		c.ToLeave = c.Waiting
 	}
 	return c
 }
