@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -92,18 +94,28 @@ func (m *mail) Accounts() []lifecycle.Account {
 	if fault := m.fault.Load(); fault != nil {
 		mails.Faults = append(mails.Faults, *fault)
 	}
+	if n := c.Mails.Damaged; n > 0 {
+		mails.Faults = append(mails.Faults, fmt.Sprintf("damaged in the spool, set aside in %s: %d mails", m.aside(), n))
+	}
 	return []lifecycle.Account{mails, recipients}
 }
 
+// aside is where the spool sets damaged mails aside.
+func (m *mail) aside() string { return filepath.Join(m.config.Spool, "damaged") }
+
+// account counts what is damaged as left over: it was accepted, nobody has it, and its file is kept.
 func (m *mail) account(unit string, t mailrelay.Tally) lifecycle.Account {
 	a := lifecycle.Account{
 		Part: mailName, Unit: unit,
 		In:   map[string]int64{"accepted": t.Accepted, "injected": t.Injected, "recovered": t.Recovered, "notices": t.Notices},
-		Out:  map[string]int64{"delivered": t.Delivered, "bounced": t.Bounced, "dropped": t.Dropped, "removed": t.Removed, "damaged": t.Damaged},
-		Lost: t.Dropped, LeftOver: t.LeftOver,
+		Out:  map[string]int64{"delivered": t.Delivered, "bounced": t.Bounced, "dropped": t.Dropped, "removed": t.Removed},
+		Lost: t.Dropped, LeftOver: t.LeftOver + t.Damaged,
 	}
 	if where := m.where.Load(); where != nil {
 		a.Where = *where
+	}
+	if t.Damaged > 0 {
+		a.Where = strings.TrimPrefix(a.Where+" and "+m.aside(), " and ")
 	}
 	if t.Queued == 0 {
 		return a
@@ -111,7 +123,7 @@ func (m *mail) account(unit string, t mailrelay.Tally) lifecycle.Account {
 	// The relay is at work, or was abandoned in its stop: then a spool still has it, and memory does not.
 	if m.config.Spool != "" {
 		a.LeftOver += t.Queued
-		a.Where = m.config.Spool
+		a.Where = m.config.Spool // with what is damaged
 	} else {
 		a.Out["inMemory"] = t.Queued
 		a.Lost += t.Queued

@@ -1,0 +1,81 @@
+package agent
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"yadokari/lifecycle"
+)
+
+// TestDamagedMailIsNotDone: a mail that had its 250 and is damaged on the disk is not delivered, and the
+// receipt that follows says so, with the place where it is.
+func TestDamagedMailIsNotDone(t *testing.T) {
+	for _, up := range []bool{true, false} {
+		s := newScene(t)
+		s.cutShort()
+		s.start()
+		s.ready(false)
+		for range 2 {
+			s.submit("waits")
+		}
+		s.signal(syscall.SIGTERM)
+		s.end()
+		s.spoil()
+
+		next := newScene(t)
+		if next.config.Shutdown.Quiet = minQuiet; !up {
+			next.cutShort()
+		}
+		next.config.Mail.Spool = s.config.Mail.Spool
+		next.start()
+		next.ready(false)
+		next.signal(syscall.SIGTERM)
+		r := next.end()
+		a, aside := mails(t, r), filepath.Join(s.path("spool"), "damaged")
+		left, where := int64(1), aside
+		if !up {
+			left, where = 2, s.path("spool")+" and "+aside
+		}
+		if r.Exit != lifecycle.ExitLeftOver || r.Complete || a.LeftOver != left || a.Where != where || a.Out["delivered"] != 2-left {
+			t.Errorf("up %v: %+v", up, r)
+		}
+		if faults := strings.Join(a.Faults, "; "); !strings.Contains(faults, ": 1 mail") || !strings.Contains(faults, aside) {
+			t.Errorf("up %v: %q", up, faults)
+		}
+		if files, err := os.ReadDir(aside); err != nil || len(files) != 1 {
+			t.Error(files, err)
+		}
+	}
+}
+
+// cutShort makes the stop one that delivers nothing.
+func (s *scene) cutShort() {
+	s.down()
+	sh := &s.config.Shutdown
+	sh.App, sh.Mail, sh.Grace, sh.Reserve, sh.Quiet = 0.02, 0.01, shortGrace, ampleReserve, minQuiet
+}
+
+// spoil changes one bit in the text of the last mail in the spool.
+func (s *scene) spoil() {
+	s.t.Helper()
+	files, err := filepath.Glob(s.path("spool/*.mail"))
+	if err != nil || len(files) != 1 {
+		s.t.Fatal(files, err)
+	}
+	raw, err := os.ReadFile(files[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	at := bytes.LastIndex(raw, []byte("Subject: waits"))
+	if at < 0 {
+		s.t.Fatal("the file holds no mail")
+	}
+	raw[at] ^= 1
+	if err := os.WriteFile(files[0], raw, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
