@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,9 +17,10 @@ func newAgentCommand(env *environment) *cobra.Command {
 	verbose, grace := false, ""
 	command := &cobra.Command{
 		Use:   "agent [-- COMMAND ARGS...]",
-		Short: "Run beside the app: its mail, and an ordered stop",
-		Long: `Take the app's mail and hand it on, and when everything stops, stop in order: not ready any more, serve
-on while balancers notice, the app, its mail, and a receipt that says what is left and where.
+		Short: "Run beside the app: its mail, its log files, and an ordered stop",
+		Long: `Take the app's mail and hand it on, ship its log files, and when everything stops, stop in order: not ready
+any more, serve on while balancers notice, the app, its mail, its logs to the last line, and a receipt that
+says what is left and where.
 
 With a command behind -- it starts the app itself, as first process of a container or below systemd,
 hands signals and the exit code on, and reaps orphans. Without one it is a sidecar, and waits for proof
@@ -57,7 +59,7 @@ func runAgent(cmd *cobra.Command, env *environment, args []string, grace string,
 		return usagef("%s has no section agent (agent: {} takes it with its defaults)", file.Path)
 	}
 	receipt, err := agent.Run(cmd.Context(), *file.Config.Agent, agent.Options{
-		Command: args, PodGrace: pod, Pod: env.getenv("YADOKARI_POD"), Cluster: file.Cluster, Version: thisBuild().Version, Logger: newLogger(env, verbose), Output: env.out,
+		Command: args, PodGrace: pod, Pod: podName(env), Cluster: file.Cluster, Version: thisBuild().Version, Logger: newLogger(env, verbose), Output: env.out,
 	})
 	if plan := (*lifecycle.PlanError)(nil); errors.As(err, &plan) {
 		return usagef("%w", err)
@@ -69,6 +71,11 @@ func runAgent(cmd *cobra.Command, env *environment, args []string, grace string,
 		fmt.Fprintf(env.err, "yadokari agent: exit status %d: the app %s%s\n", receipt.Exit, receipt.App.Words, shortfall(receipt))
 	}
 	return exit(receipt.Exit)
+}
+
+// podName is the pod's name as the downward API gives it; empty: it does not run in one, or nobody says.
+func podName(env *environment) string {
+	return cmp.Or(env.getenv("YADOKARI_POD"), env.getenv("POD_NAME"))
 }
 
 // shortfall is what the receipt has to complain of, for the line on stderr.

@@ -48,6 +48,15 @@ func TestAgentUsage(t *testing.T) {
 	}
 }
 
+func TestPodName(t *testing.T) {
+	for _, c := range []struct{ own, usual, want string }{{"a", "b", "a"}, {"", "b", "b"}, {"", "", ""}} {
+		variables := map[string]string{"YADOKARI_POD": c.own, "POD_NAME": c.usual}
+		if got := podName(&environment{getenv: func(name string) string { return variables[name] }}); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
 // TestAgentAsASidecar runs the verb with a context that ends at once: it starts, stops and leaves a receipt.
 func TestAgentAsASidecar(t *testing.T) {
 	var stdout, stderr bytes.Buffer
