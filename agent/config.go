@@ -15,8 +15,8 @@ import (
 
 // Config says what runs beside the app, and how it stops. A part whose section is left out is not started.
 type Config struct {
-	// Admin is where the mail queue, metrics and probes are served. Without an address of its own that
-	// is 127.0.0.1:8082, beside the gateway's.
+	// Admin is where the mail queue, the state of log files, metrics and probes are served. Without an
+	// address of its own that is 127.0.0.1:8082, beside the gateway's.
 	Admin admin.Config `yaml:"admin" default:"127.0.0.1:8082"`
 	// Shutdown is how a stop goes.
 	Shutdown Shutdown `yaml:"shutdown"`
@@ -52,7 +52,7 @@ type Shutdown struct {
 	// finished while one of them answers.
 	Ports []string `yaml:"ports"`
 	// Files are patterns of files that the app writes to, as in /var/log/app/*.log: an app that left no
-	// marker has finished when no port answers and, for Quiet, no file changed and no mail came.
+	// marker has finished when no port answers and, for Quiet, no file changed, no mail came and no log grew.
 	Files []string `yaml:"files"`
 	// Quiet is how long nothing may happen.
 	Quiet time.Duration `yaml:"quiet" default:"2s"`

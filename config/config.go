@@ -15,7 +15,7 @@ type Config struct {
 	App string `yaml:"app" default:"app"`
 	// Gateway stands in front of the application and moves its URLs, route by route.
 	Gateway *gateway.Config `yaml:"gateway"`
-	// Agent runs beside the application: its mail, and an ordered stop.
+	// Agent runs beside the application: its mail, its log files, and an ordered stop.
 	Agent *agent.Config `yaml:"agent"`
 	// Clusters are the service clusters by name. Each holds only what differs there; it is merged over
 	// the rest of the file when the cluster is chosen with --cluster.

@@ -3,8 +3,10 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"yadokari/agent"
+	"yadokari/logshipper"
 	"yadokari/mailrelay"
 )
 
@@ -16,6 +18,9 @@ func wordsOnAgent(a *agent.Config) []string {
 		s.Grace, s.Grace+agent.PodMargin, a.Admin.Listen)}
 	if m := a.Mail; m != nil {
 		words = append(words, wordsOnMail(m))
+	}
+	for i := range a.Logs {
+		words = append(words, wordsOnLogs(&a.Logs[i]))
 	}
 	return words
 }
@@ -37,4 +42,13 @@ func wordsOnMail(m *mailrelay.Config) string {
 	}
 	return fmt.Sprintf("Mail arrives at %s and goes to %s; what is not taken there within %s %s, at most %d mails and %s. What is left at a stop %s.",
 		cmp.Or(m.Listen, m.Socket), m.Upstream.Address, m.Wait, queue, m.Queue.Messages, m.Queue.Bytes, leftover)
+}
+
+func wordsOnLogs(l *logshipper.Config) string {
+	leftover := "stays in the files, which must outlive the agent"
+	if l.Leftover.Dir != "" {
+		leftover = "goes to " + l.Leftover.Dir
+	}
+	return fmt.Sprintf("Lines of %s go to %s within %s, or when %s are together. What is left at a stop %s; how far they are is noted in %s.",
+		l.Path, strings.Join(l.To.Names(), ", "), l.Every, l.Size, leftover, l.Checkpoints)
 }

@@ -12,6 +12,14 @@ import (
 	"yadokari/logshipper/firehose"
 )
 
+// Names are the outputs, for people: firehose:STREAM, s3:BUCKET/PREFIX, dir:PATH, stdout.
+func (o *Outputs) Names() (all []string) {
+	for _, one := range o.list() {
+		all = append(all, one.key())
+	}
+	return all
+}
+
 // openSink makes the sink of one output.
 func openSink(ctx context.Context, o Output, where place) (sink, error) {
 	switch {
