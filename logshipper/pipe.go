@@ -136,6 +136,10 @@ func (p *pipe) prepare(ctx context.Context) (err error) {
 		return errors.Join(fmt.Errorf("checkpoint %s is used by another process: %w", p.store, err), lock.Close())
 	}
 	p.lock = lock
+	unfinished, _ := filepath.Glob(p.store + ".new-*") // that a kill left; nobody else writes them, with the lock
+	for _, path := range unfinished {
+		_ = os.Remove(path) // it only takes up space
+	}
 	return nil
 }
 
