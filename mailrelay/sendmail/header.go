@@ -6,27 +6,41 @@ import (
 	"strings"
 )
 
-// lines gives every line its CRLF, whatever it ended in, and, unless dots is set, ends the text at a
-// line with a single dot, as sendmail does.
+// lines gives every line its CRLF, whether it ended in that or in LF, and, unless dots is set, ends the text at a
+// line with a single dot, as sendmail does. A CR by itself ends no line: see strayCR.
 func lines(raw []byte, dots bool) []byte {
 	out := make([]byte, 0, len(raw)+len(raw)/32+2)
 	for len(raw) > 0 {
-		line := raw
-		if i := bytes.IndexAny(raw, "\r\n"); i >= 0 {
-			line = raw[:i]
-			if raw[i] == '\r' && i+1 < len(raw) && raw[i+1] == '\n' {
-				i++
-			}
-			raw = raw[i+1:]
-		} else {
-			raw = nil
-		}
+		line, rest, _ := bytes.Cut(raw, []byte("\n"))
+		raw = rest
+		line = bytes.TrimSuffix(line, []byte("\r"))
 		if !dots && len(line) == 1 && line[0] == '.' {
 			break
 		}
 		out = append(append(out, line...), '\r', '\n')
 	}
 	return out
+}
+
+// strayCR is the place of the first CR in a text that no LF follows, or -1. In a header it is how a line is
+// injected past a program that looks for LF alone; in a body it is harmless, once it is a line's end.
+func strayCR(text []byte) int {
+	for i, c := range text {
+		if c == '\r' && (i+1 == len(text) || text[i+1] != '\n') {
+			return i
+		}
+	}
+	return -1
+}
+
+// endLines makes a line's end of every CR that is none: no server takes it as it is.
+func endLines(text []byte) []byte {
+	var out []byte
+	for i := strayCR(text); i >= 0; i = strayCR(text) {
+		out = append(append(out, text[:i+1]...), '\n')
+		text = text[i+1:]
+	}
+	return append(out, text...)
 }
 
 // split parts header and body. A text whose first line is no field has no header.
@@ -97,6 +111,9 @@ func parseHeader(header []byte) (fields []field, err error) {
 		f := field{name: string(bytes.TrimRight(name, " \t")), raw: raw}
 		if i := bytes.IndexByte(raw, 0); i >= 0 {
 			return nil, fmt.Errorf("header %s holds a NUL", f.name)
+		}
+		if strayCR(raw) >= 0 {
+			return nil, fmt.Errorf("header %s holds a CR by itself: it looks as if a line had been injected", f.name)
 		}
 		key := strings.ToLower(f.name)
 		if once[key] && seen[key] {

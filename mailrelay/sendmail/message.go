@@ -41,7 +41,7 @@ func (o *order) build(raw []byte, c *Call, now time.Time) (*message, error) {
 	if m.recipients, err = o.recipientsOf(fields, c); err != nil {
 		return nil, err
 	}
-	m.text = append(o.header(fields, m.from, c, now), body...)
+	m.text = append(o.header(fields, m.from, c, now), endLines(body)...)
 	return m, nil
 }
 

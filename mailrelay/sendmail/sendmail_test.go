@@ -91,6 +91,10 @@ func TestRefusedInput(t *testing.T) {
 		{"-t", "To: a@x.test\nSubject: hi\nBcc: b@x.test\nSubject: again\n\nx", ExDataErr},
 		{"-t", "To: a@x.test\nTo: spam@x.test\n\nx", ExDataErr},
 		{"-t", "To: a@x.test\x00\n\nx", ExDataErr},
+		{"-t", "To: a@x.test\nSubject: hi\rBcc: victim@x.test\n\nx", ExDataErr},
+		{"-t", "To: a@x.test\r\nSubject: hi\r\r\nBcc: victim@x.test\r\n\r\nx", ExDataErr},
+		{"-t", "To: a@x.test\n folded\r\rBcc: victim@x.test\n\nx", ExDataErr},
+		{"-i a@x.test", "Subject: hi\rReply-To: evil@x.test\n\nx", ExDataErr},
 		{"-t", "To: <a@x.test> SIZE=1\n\nx", ExDataErr},
 		{"-t", "Subject: nobody\n\nx", ExUsage},
 		{"-i -f a@b\r\nRCPT a@x.test", "x", ExDataErr},
@@ -107,6 +111,16 @@ func TestRefusedInput(t *testing.T) {
 	r := call(t, sink.Script{}, "x", "-i", "a@x.test\r\nRCPT TO:<b@x.test>")
 	if r.code != ExDataErr || len(r.mails) != 0 {
 		t.Errorf("an injected recipient: %+v", r)
+	}
+}
+
+// A CR that ends no line is no danger below the header: what programs print for a terminal holds some.
+func TestCRInBody(t *testing.T) {
+	for _, in := range []string{"10%\r20%\rBcc: b@x.test\n", "To: a@x.test\n\n10%\r20%\rBcc: b@x.test\n", "From x\rBcc: b@x.test\nTo: a@x.test\n\n10%\r20%\rBcc: b@x.test\n"} {
+		r := call(t, sink.Script{}, in, "-t", "-i", "a@x.test")
+		if len(r.mails) != 1 || len(r.mails[0].To) != 1 || !strings.HasSuffix(r.mails[0].Text, "\r\n\r\n10%\r\n20%\r\nBcc: b@x.test\r\n") {
+			t.Errorf("%q: %+v", in, r)
+		}
 	}
 }
 
