@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
@@ -24,8 +25,8 @@ const (
 
 // Proof is how it is known that an app which others start and stop has finished. It has if
 //
-//   - its marker is there, was written since Since, and no port of Ports answers; or
-//   - no port of Ports answers, and for Quiet nothing changed of Files and Activity. This is what is
+//   - its marker is there, was written since Since, and every port of Ports is closed; or
+//   - every port of Ports is closed, and for Quiet nothing changed of Files and Activity. This is what is
 //     left to go by when an app was killed: it writes no marker. Where there is to be a marker, and
 //     neither Ports nor Files, it does not count: an app that sends no mail for a while may be at work.
 //
@@ -67,7 +68,7 @@ func (p *Proof) Wait(ctx context.Context) (Evidence, error) {
 		switch now := time.Now(); {
 		case e.Finished:
 			return e, nil
-		case e.By != "": // a port answers
+		case e.By != "": // a port is not closed
 			since = time.Time{}
 		case !p.quietCounts():
 			e.By = "its marker is not there"
@@ -93,7 +94,7 @@ func (p *Proof) quietCounts() bool {
 	return p.Marker == "" || len(p.Ports)+len(p.Files) > 0
 }
 
-// look returns what can be said at once: finished by its marker, or By the port that answers. The stamp
+// look returns what can be said at once: finished by its marker, or By the port that is not closed. The stamp
 // changes with what the app does.
 func (p *Proof) look(ctx context.Context) (Evidence, uint64) {
 	var e Evidence
@@ -104,8 +105,7 @@ func (p *Proof) look(ctx context.Context) (Evidence, uint64) {
 			e.Stale = mark != nil && mark.Written.Before(p.Since.Add(-fileClock))
 		}
 	}
-	if address := p.answering(ctx); address != "" {
-		e.By = address + " still answers"
+	if e.By = p.answering(ctx); e.By != "" {
 		return e, 0
 	}
 	if e.Mark != nil && !e.Stale {
@@ -115,7 +115,8 @@ func (p *Proof) look(ctx context.Context) (Evidence, uint64) {
 	return e, p.stamp()
 }
 
-// answering is the first port that takes a connection, or "".
+// answering says of the first port that is not closed what it does, or "". Only a refusal tells that nobody
+// listens: an app that has no time to accept, or a process without a descriptor to spare, proves nothing.
 func (p *Proof) answering(ctx context.Context) string {
 	dial := p.Dial
 	if dial == nil {
@@ -125,9 +126,12 @@ func (p *Proof) answering(ctx context.Context) string {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialTime)
 		conn, err := dial(ctx, "tcp", address)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
 			_ = conn.Close() // nothing was sent
-			return address
+			return address + " still answers"
+		case !errors.Is(err, syscall.ECONNREFUSED):
+			return fmt.Sprintf("%s is not known to be closed (%v)", address, err)
 		}
 	}
 	return ""

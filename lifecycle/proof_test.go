@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ type scene struct {
 	t     *testing.T
 	proof Proof
 	port  atomic.Bool // answers
+	fails error       // what a connection to the port fails with, if it is closed
 	mails atomic.Int64
 }
 
@@ -28,12 +30,17 @@ func newScene(t *testing.T, dir string) *scene {
 		Files: []string{filepath.Join(dir, "*.log")}, Activity: []func() int64{s.mails.Load},
 		Quiet: 2 * time.Second, Dial: s.dial,
 	}
+	s.fails = dialError(syscall.ECONNREFUSED)
 	return s
+}
+
+func dialError(err error) error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)}
 }
 
 func (s *scene) dial(context.Context, string, string) (net.Conn, error) {
 	if !s.port.Load() {
-		return nil, errors.New("refused")
+		return nil, s.fails
 	}
 	client, server := net.Pipe()
 	return client, server.Close()
@@ -121,7 +128,14 @@ func TestProof(t *testing.T) {
 		}, "its marker is not there", 20 * time.Second, true, true},
 		"marker and port, killed":  {func(s *scene) { s.proof.Files = nil }, "quiet", 2 * time.Second, false, false},
 		"marker and files, killed": {func(s *scene) { s.proof.Ports = nil }, "quiet", 2 * time.Second, false, false},
-		"never":                    {func(s *scene) { s.port.Store(true) }, "127.0.0.1:8080 still answers", 20 * time.Second, false, true},
+		"a full backlog is no proof": {func(s *scene) {
+			s.fails = dialError(os.ErrDeadlineExceeded)
+		}, "127.0.0.1:8080 is not known to be closed (dial tcp: connect: i/o timeout)", 20 * time.Second, false, true},
+		"too few descriptors are no proof": {func(s *scene) {
+			s.fails = dialError(syscall.EMFILE)
+			s.write("stopped", "")
+		}, "127.0.0.1:8080 is not known to be closed (dial tcp: connect: too many open files)", 20 * time.Second, false, true},
+		"never": {func(s *scene) { s.port.Store(true) }, "127.0.0.1:8080 still answers", 20 * time.Second, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
