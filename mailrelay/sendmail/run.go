@@ -112,7 +112,7 @@ func (c *Call) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// passOn speaks SMTP between standard input and output and the relay (-bs). Lines may end in LF alone.
+// passOn speaks SMTP between standard input and output and the relay (-bs).
 func (c *Call) passOn(ctx context.Context) (int, error) {
 	conn, err := c.dial(ctx)
 	if err != nil {
@@ -124,16 +124,7 @@ func (c *Call) passOn(ctx context.Context) (int, error) {
 		_, err := io.Copy(c.Stdout, conn)
 		answers <- err
 	}()
-	in := bufio.NewReader(c.Stdin)
-	for {
-		line, err := in.ReadString('\n')
-		if text, ok := strings.CutSuffix(line, "\n"); ok {
-			line = strings.TrimSuffix(text, "\r") + "\r\n"
-		}
-		if _, werr := io.WriteString(conn, line); werr != nil || err != nil {
-			break // the relay ended it, or the input did
-		}
-	}
+	speak(conn, c.Stdin)
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite() // the answers tell
 	}
@@ -141,6 +132,29 @@ func (c *Call) passOn(ctx context.Context) (int, error) {
 		return ExTempFail, err
 	}
 	return ExOK, nil
+}
+
+// speak copies what a program says until it ends or the relay takes no more. The first line tells whether the
+// program ends its lines in LF; then each LF, and nothing else, becomes CRLF. Anything more would turn what the
+// program took for text into the end of its mail.
+func speak(relay io.Writer, program io.Reader) {
+	in := bufio.NewReader(program)
+	line, err := in.ReadString('\n')
+	if err != nil || strings.HasSuffix(line, "\r\n") {
+		if _, err := io.WriteString(relay, line); err == nil {
+			_, _ = io.Copy(relay, in) // either side has ended it: the answers tell
+		}
+		return
+	}
+	for {
+		if text, ok := strings.CutSuffix(line, "\n"); ok {
+			line = text + "\r\n"
+		}
+		if _, werr := io.WriteString(relay, line); werr != nil || err != nil {
+			return
+		}
+		line, err = in.ReadString('\n')
+	}
 }
 
 // submit hands a mail to the relay. A mail for several recipients of which some are refused is sent to
