@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	groupPoll   = 20 * time.Millisecond // between looks at processes that have no one to wait for them
+	groupPoll   = 20 * time.Millisecond  // between looks at processes that have no one to wait for them
+	strayPoll   = 100 * time.Millisecond // between looks for processes that have come to us
 	hurriedTime = 500 * time.Millisecond
 	killTime    = 2 * time.Second // for processes to vanish after SIGKILL
 )
@@ -195,23 +196,21 @@ func (c *Child) took(status unix.WaitStatus) {
 	close(c.ended)
 }
 
-// Stop sends SIGTERM to the process group, and waits until the process, its group and, with Adopt, all
-// that it left behind have ended. When ctx ends first they get SIGKILL, and the error is ctx's cause; if
+// Stop sends SIGTERM to the process group and, with Adopt, to all that was or is left behind outside of it,
+// and waits until they have ended. When ctx ends first they get SIGKILL, and the error is ctx's cause; if
 // that is ErrHurried they have half a second. A process that has ended by itself is no error; what it
 // left behind is still ended. Stop may be called once.
 func (c *Child) Stop(ctx context.Context) error {
-	c.signalAll(unix.SIGTERM)
-	extinct := c.extinct()
-	select {
-	case <-extinct:
+	_ = unix.Kill(-c.PID(), unix.SIGTERM) // ESRCH: the group is empty
+	extinct, asked := c.extinct(), map[int]bool{}
+	if c.await(ctx, extinct, asked) {
 		return nil
-	case <-ctx.Done():
 	}
 	if errors.Is(context.Cause(ctx), ErrHurried) {
-		select {
-		case <-extinct:
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), hurriedTime)
+		defer cancel()
+		if c.await(last, extinct, asked) {
 			return nil
-		case <-time.After(hurriedTime):
 		}
 	}
 	if err := c.kill(extinct); err != nil {
@@ -220,12 +219,37 @@ func (c *Child) Stop(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// await tells whether nothing is left before ctx ends. Meanwhile it sends SIGTERM, once, to each process that
+// comes to us: its parent may have ended, when it was asked to, without asking it.
+func (c *Child) await(ctx context.Context, extinct <-chan struct{}, asked map[int]bool) bool {
+	look := time.NewTicker(strayPoll)
+	defer look.Stop()
+	for {
+		for _, pid := range c.strays() {
+			if !asked[pid] {
+				asked[pid] = true
+				_ = unix.Kill(pid, unix.SIGTERM) // it may have ended
+			}
+		}
+		select {
+		case <-extinct:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-look.C:
+		}
+	}
+}
+
 // kill sends SIGKILL until nothing is left: while it does, a process may start another.
 func (c *Child) kill(extinct <-chan struct{}) error {
 	c.killed.Store(true)
 	give := time.After(killTime)
 	for {
-		c.signalAll(unix.SIGKILL)
+		_ = unix.Kill(-c.PID(), unix.SIGKILL)
+		for _, pid := range c.strays() {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
 		select {
 		case <-extinct:
 			return nil
@@ -236,18 +260,18 @@ func (c *Child) kill(extinct <-chan struct{}) error {
 	}
 }
 
-// signalAll reaches the process group and, with Adopt, children outside of it: they were orphaned by the
-// command, having left its group.
-func (c *Child) signalAll(s syscall.Signal) {
-	_ = unix.Kill(-c.PID(), s) // ESRCH: the group is empty
+// strays are, with Adopt, our children outside of the process group: they were orphaned by the command,
+// having left its group.
+func (c *Child) strays() (pids []int) {
 	if !c.adopt {
-		return
+		return nil
 	}
 	for _, p := range children(os.Getpid()) {
 		if p.group != c.PID() {
-			_ = unix.Kill(p.pid, s) // it may have ended
+			pids = append(pids, p.pid)
 		}
 	}
+	return pids
 }
 
 // extinct returns a channel that is closed when nothing of the family is left. Others than ours take the

@@ -92,6 +92,7 @@ func TestChildEnds(t *testing.T) {
 		"hurried and deaf":                 {"deaf", "ready", "hurry", Exit{Code: 137, Signal: syscall.SIGKILL, Killed: true}, ErrHurried.Error()},
 		"daemon asked too":                 {"daemon:polite", "ended", patient, Exit{Code: 0}, ""},
 		"daemon in another session killed": {"daemon:deaf", "ended", "50", Exit{Code: 0, Killed: true}, ErrBudget.Error()},
+		"worker whose parent lives on":     {"keeper", "ready", patient, Exit{Code: 0}, ""},
 		"worker left in the group":         {"worker", "ended", patient, Exit{Code: 5}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -141,6 +141,12 @@ func app(role string) {
 	case "daemon": // leaves a process in a session of its own, and ends
 		leave(argument, true)
 		os.Exit(0)
+	case "keeper": // has a process in a session of its own, and leaves it when asked
+		signal.Notify(terms, syscall.SIGTERM)
+		leave("polite", true)
+		<-terms
+		time.Sleep(200 * time.Millisecond) // whoever asks looks around only once at first
+		os.Exit(0)
 	case "orphans": // makes many orphans that end at once, while it works on
 		for range 50 {
 			shell := exec.Command("/bin/sh", "-c", "(exit 3) & (exit 4) & exit 0")
