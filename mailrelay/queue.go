@@ -99,6 +99,14 @@ func (q *queue) reserveLocked(size int64, spare float64) bool {
 	return true
 }
 
+// keep keeps a place for a mail of the size whatever the bounds.
+func (q *queue) keep(size int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.messages++
+	q.bytes += size
+}
+
 func (q *queue) fits(size int64, spare float64) bool {
 	return q.messages+1 <= int(float64(q.limits.Messages)*(1+spare)) &&
 		q.bytes+size <= int64(float64(q.limits.Bytes)*(1+spare))

@@ -132,7 +132,7 @@ func (r *Relay) openSpool(files spool.FS) error {
 		r.lastID.Store(max(r.lastID.Load(), m.Entry.ID()))
 		it := r.newItem(m.Entry.ID(), &m.Envelope)
 		it.entry, it.open, it.size = m.Entry, m.Entry.Open(), m.Entry.Size()
-		r.queue.reserve(it.size, 1e9) // what is accepted is kept, even if the bounds are narrower now
+		r.queue.keep(it.size) // what is accepted is kept, even if the bounds are narrower now
 		r.queue.add(it, ready, func(c *Counts) {
 			c.Mails.come(fromSpool, 1)
 			c.Recipients.come(fromSpool, int64(it.open))

@@ -285,6 +285,32 @@ func TestSpoolOverRestart(t *testing.T) {
 	}
 }
 
+// What is found in the spool takes its place in the queue whatever the bounds are: wider than any disk, or
+// narrower than what is there.
+func TestSpooledMailsTakeTheirPlace(t *testing.T) {
+	c := settings()
+	c.Spool = t.TempDir()
+	r := start(t, c, Options{})
+	x := connect(t, r)
+	for range 3 {
+		x.send("a@b.test", to("x@y.test"), letter)
+	}
+	r.Drain(within(50 * time.Millisecond))
+	for _, q := range []Queue{{Messages: 1 << 40, Bytes: 16 << 30, Full: FullReject}, {Messages: 1, Bytes: 1 << 20, Full: FullReject}} {
+		c.Queue = q
+		r = start(t, c, Options{})
+		if n := r.Counts(); n.Messages != 3 || n.Bytes <= 0 {
+			t.Errorf("%+v: %+v", q, n)
+		}
+		r.Drain(within(50 * time.Millisecond))
+	}
+	upstreamFor(t, &c, sink.Script{})
+	r = start(t, c, Options{})
+	if n := r.Drain(within(20 * time.Second)).Counts; n.Mails.Delivered != 3 || n.Messages != 0 || n.Bytes != 0 {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestLeftoverAndInject(t *testing.T) {
 	for _, spooled := range []bool{false, true} {
 		c := settings()
