@@ -227,19 +227,20 @@ func shorten(text string, longest int) string {
 // MaxTermination is how many bytes of a termination message the kubelet keeps.
 const MaxTermination = 4096
 
-// Deliver writes the receipt to out, to the file, if it is named, and to the pod's termination message at
-// termination, if there is such a file. It tries all three.
-func (r *Receipt) Deliver(out io.Writer, file, termination string) error {
-	_, err := out.Write(r.Line())
-	if err != nil {
-		err = fmt.Errorf("receipt: %w", err)
-	}
+// Deliver writes the receipt to the file, if it is named, to the pod's termination message at termination,
+// if there is such a file, and to out. It tries all three; out comes last, as a pipe that nobody reads may
+// block for ever.
+func (r *Receipt) Deliver(out io.Writer, file, termination string) (err error) {
 	if file != "" {
-		if e := durable.Replace(file, r.Line(), 0o644); e != nil {
-			err = errors.Join(err, fmt.Errorf("receipt: %w", e))
+		if err = durable.Replace(file, r.Line(), 0o644); err != nil {
+			err = fmt.Errorf("receipt: %w", err)
 		}
 	}
-	return errors.Join(err, r.terminate(termination))
+	err = errors.Join(err, r.terminate(termination))
+	if _, e := out.Write(r.Line()); e != nil {
+		err = errors.Join(err, fmt.Errorf("receipt: %w", e))
+	}
+	return err
 }
 
 // terminate writes in place: the kubelet mounts the file itself, and nothing can be renamed to it. On a

@@ -140,6 +140,31 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
+// TestDeliverDoesNotWaitForStdout: nobody may read it any more, while the file and the message are what is left.
+func TestDeliverDoesNotWaitForStdout(t *testing.T) {
+	dir := t.TempDir()
+	file, termination := filepath.Join(dir, "receipt.json"), filepath.Join(dir, "termination-log")
+	if err := os.WriteFile(termination, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := large()
+	stdout := writer(func(line []byte) (int, error) {
+		for _, name := range []string{file, termination} {
+			if info, err := os.Stat(name); err != nil || info.Size() == 0 {
+				t.Errorf("%s is not written before stdout: %v", name, err)
+			}
+		}
+		return len(line), nil
+	})
+	if err := r.Deliver(stdout, file, termination); err != nil {
+		t.Error(err)
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }
+
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("no one reads") }
