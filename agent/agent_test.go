@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -204,6 +205,23 @@ func (s *scene) submit(subject string) {
 	s.t.Helper()
 	if answer, err := submit(s.config.Mail.Socket, subject); err != nil || answer != "250" {
 		s.t.Fatalf("%s: %q, %v", subject, answer, err)
+	}
+}
+
+func TestSignalsAreHandedOn(t *testing.T) {
+	s := newScene(t)
+	s.start("signals")
+	s.line("app listens")
+	for _, number := range []syscall.Signal{
+		syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH,
+		syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT,
+	} {
+		s.signal(number)
+		s.line("app got " + strconv.Itoa(int(number)))
+	}
+	s.signal(syscall.SIGTERM)
+	if r := s.end(); r.Exit != 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

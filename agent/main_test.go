@@ -93,6 +93,20 @@ func appMain(behaviour string, args []string) {
 			}
 			os.Exit(code)
 		}
+	case "signals": // says which it gets
+		got := make(chan os.Signal, 16)
+		signal.Notify(got, handedOn()...)
+		fmt.Println("app listens")
+		for {
+			select {
+			case s := <-got:
+				fmt.Println("app got", int(s.(syscall.Signal)))
+			case s := <-signals:
+				if s == syscall.SIGTERM {
+					os.Exit(0)
+				}
+			}
+		}
 	case "environment": // NAME
 		fmt.Printf("app has %s %q\n", args[0], os.Getenv(args[0]))
 		<-signals

@@ -18,9 +18,12 @@ type signals struct {
 }
 
 // handedOn are the signals that are the app's: to read its settings again, to open its logs again, to
-// dump its threads. What ends or stops a process by default and is not here is left to the system.
+// dump its threads, to have more workers or fewer, to go on. What ends or stops a process by default and is not here is left to the system.
 func handedOn() []os.Signal {
-	return []os.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
+	return []os.Signal{
+		syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH,
+		syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT,
+	}
 }
 
 // watchSignals begins to listen. If ctx has ended, the first signal has come before.
