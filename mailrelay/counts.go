@@ -40,7 +40,8 @@ type Counts struct {
 	Recipients Tally `json:"recipients"`
 
 	// Refused counts mails that the client was told to keep: a 4xx (RefusedForNow) or 5xx (RefusedForGood)
-	// to MAIL or to the text, or to all recipients.
+	// to MAIL, to all recipients or to the text, or a 421 between MAIL and the text. A connection that is turned
+	// away before it has named a mail is not counted, nor a recipient refused beside others.
 	RefusedForNow  int64 `json:"refusedForNow"`
 	RefusedForGood int64 `json:"refusedForGood"`
 

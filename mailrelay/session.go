@@ -29,6 +29,7 @@ type session struct {
 	extended bool // EHLO
 	envelope *wire.Envelope
 	declared int64 // SIZE of the open mail
+	unwanted int   // what the last recipient of the open mail that was refused was answered; 0: none was
 	text     []byte
 	idle     int // commands since the last mail
 	wrong    int // commands answered 5xx
@@ -63,6 +64,7 @@ func (x *session) patience(arriving bool, d time.Duration) {
 func (x *session) run() {
 	defer x.end()
 	defer x.conn.Close()
+	defer x.reset()
 	x.sayLine("220 " + x.relay.hostname + " ESMTP Yadokari")
 	for {
 		line, ok := x.readCommand()
@@ -80,7 +82,7 @@ func (x *session) readCommand() (string, bool) {
 	}
 	x.patience(false, x.relay.config.Limits.Idle)
 	if x.relay.refusing.Load() {
-		x.say(stopping)
+		x.cut(stopping)
 		return "", false
 	}
 	raw, err := x.r.ReadSlice('\n')
@@ -92,11 +94,11 @@ func (x *session) readCommand() (string, bool) {
 	case errors.Is(err, bufio.ErrBufferFull):
 		x.sayLine("500 5.5.2 the command is too long")
 	case x.relay.refusing.Load():
-		x.say(stopping)
+		x.cut(stopping)
 	default:
 		var timeout net.Error
 		if errors.As(err, &timeout) && timeout.Timeout() {
-			x.sayLine("421 4.4.2 " + x.relay.hostname + " has waited too long")
+			x.cut("421 4.4.2 " + x.relay.hostname + " has waited too long\r\n")
 		}
 	}
 	return "", false
@@ -128,16 +130,26 @@ func (x *session) reply(code int, text string) bool {
 		x.wrong++
 	}
 	if x.wrong >= x.relay.config.Limits.Errors {
-		x.sayLine("421 4.7.0 there were too many errors")
+		x.cut("421 4.7.0 there were too many errors\r\n")
 		return false
 	}
 	return code != 421
 }
 
+// cut says the 421 that ends the connection. A mail that is open then stays with the client.
+func (x *session) cut(line string) {
+	x.say(line)
+	if x.envelope != nil {
+		x.countRefused(421)
+		x.envelope = nil
+	}
+}
+
 // command obeys one command. It is false when the connection is to end.
 func (x *session) command(line string) bool {
 	if x.idle++; x.idle > x.relay.config.Limits.Commands {
-		return x.reply(421, "4.7.0 there were too many commands without a mail")
+		x.cut("421 4.7.0 there were too many commands without a mail\r\n")
+		return false
 	}
 	verb, rest, err := wire.ParseCommand(line)
 	if err != nil {
@@ -185,10 +197,22 @@ func (x *session) hello(verb, who string) bool {
 	return true
 }
 
-func (x *session) reset() { x.envelope, x.declared = nil, 0 }
+// reset ends the open mail. If all its recipients were refused the client had to keep it.
+func (x *session) reset() {
+	if x.envelope != nil && len(x.envelope.To) == 0 && x.unwanted != 0 {
+		x.countRefused(x.unwanted)
+	}
+	x.envelope, x.declared, x.unwanted = nil, 0, 0
+}
 
 // refuse counts a mail that the client has to keep, and says so.
 func (x *session) refuse(code int, text string) bool {
+	x.countRefused(code)
+	return x.reply(code, text)
+}
+
+// countRefused counts a mail that the client has to keep, by what it was answered.
+func (x *session) countRefused(code int) {
 	x.relay.queue.count(func(c *Counts) {
 		if code < 500 {
 			c.RefusedForNow++
@@ -196,5 +220,4 @@ func (x *session) refuse(code int, text string) bool {
 			c.RefusedForGood++
 		}
 	})
-	return x.reply(code, text)
 }

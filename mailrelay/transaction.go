@@ -22,27 +22,31 @@ func (x *session) mail(rest string) bool {
 	}
 	from, params, err := wire.ParseMail(rest)
 	if err != nil {
-		return x.reply(501, "5.1.7 "+err.Error())
+		return x.refuse(501, "5.1.7 "+err.Error())
 	}
 	e := &wire.Envelope{From: strings.Clone(from)} // not the whole line, for as long as the mail waits
 	for _, p := range params {
 		if code, text := x.parameter(e, p); code != 0 {
-			return x.reply(code, text)
+			return x.refuseMail(code, text)
 		}
 	}
 	if x.declared > int64(x.relay.config.Limits.Message) {
-		x.declared = 0
-		return x.refuse(552, "5.3.4 the mail is too large")
+		return x.refuseMail(552, "5.3.4 the mail is too large")
 	}
 	if !e.UTF8 && !wire.ASCII(from) {
-		return x.reply(553, "5.6.7 such an address needs SMTPUTF8")
+		return x.refuseMail(553, "5.6.7 such an address needs SMTPUTF8")
 	}
 	if x.relay.hopeless() {
-		x.declared = 0
-		return x.refuse(452, "4.3.1 The queue is full, try again later")
+		return x.refuseMail(452, "4.3.1 The queue is full, try again later")
 	}
 	x.envelope = e
 	return x.reply(250, "2.1.0 ok")
+}
+
+// refuseMail refuses a mail at its MAIL command: the SIZE it had does not hold for the next.
+func (x *session) refuseMail(code int, text string) bool {
+	x.declared = 0
+	return x.refuse(code, text)
 }
 
 // parameter takes one parameter of MAIL. A code other than 0 refuses the command.
@@ -76,16 +80,16 @@ func (x *session) rcpt(rest string) bool {
 	}
 	to, params, err := wire.ParseRcpt(rest)
 	if err != nil {
-		return x.reply(501, "5.1.3 "+err.Error())
+		return x.refuseRecipient(501, "5.1.3 "+err.Error())
 	}
 	if len(params) > 0 {
-		return x.reply(555, "5.5.4 "+shorten(params[0].Key, 40)+" is not offered")
+		return x.refuseRecipient(555, "5.5.4 "+shorten(params[0].Key, 40)+" is not offered")
 	}
 	if !x.envelope.UTF8 && !wire.ASCII(to) {
-		return x.reply(553, "5.6.7 such an address needs SMTPUTF8")
+		return x.refuseRecipient(553, "5.6.7 such an address needs SMTPUTF8")
 	}
 	if len(x.envelope.To) >= x.relay.config.Limits.Recipients {
-		return x.reply(452, "4.5.3 there are too many recipients, send another mail to the rest")
+		return x.refuseRecipient(452, "4.5.3 there are too many recipients, send another mail to the rest")
 	}
 	if wire.Domain(to) == "postmaster" { // the bare word: ours
 		to += "@" + x.relay.hostname
@@ -93,6 +97,12 @@ func (x *session) rcpt(rest string) bool {
 	x.envelope.To = append(x.envelope.To, strings.Clone(to))
 	x.idle-- // not a command too many
 	return x.reply(250, "2.1.5 ok")
+}
+
+// refuseRecipient refuses one recipient: the mail is refused only if no other is taken, see reset.
+func (x *session) refuseRecipient(code int, text string) bool {
+	x.unwanted = code
+	return x.reply(code, text)
 }
 
 // errNoRoom ends the reading of a large mail for which there was no memory in time.
