@@ -59,7 +59,7 @@ func (a *agent) end(t *testing.T) int64 {
 	}
 	var mails int64
 	for _, part := range a.receipt(t).Parts {
-		if err := part.Check(); err != nil || part.LeftOver+part.Lost+part.Out["damaged"]+part.Out["bounced"] > 0 {
+		if err := part.Check(); err != nil || part.LeftOver+part.Lost+part.Out["bounced"] > 0 || len(part.Faults) > 0 {
 			t.Errorf("%+v: %v", part, err)
 		}
 		if part.Unit == "mails" {

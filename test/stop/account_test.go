@@ -29,7 +29,7 @@ func (a *account) add(s *site, of string, r *lifecycle.Receipt) {
 		if err := part.Check(); err != nil {
 			s.Errorf("%s: %v", of, err)
 		}
-		if part.Lost > 0 || part.Out["bounced"]+part.Out["removed"]+part.Out["damaged"]+part.In["notices"] > 0 {
+		if part.Lost > 0 || part.Out["bounced"]+part.Out["removed"]+part.In["notices"] > 0 || len(part.Faults) > 0 && part.LeftOver == 0 {
 			s.Errorf("%s: %+v", of, part)
 		}
 		if part.Unit != "mails" {
