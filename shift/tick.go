@@ -87,10 +87,19 @@ func (c *Controller) visit(r *route, now time.Time) func() {
 		}
 		c.consider(r, now)
 	}
-	if verdict != r.found.verdict || r.news && r.active.Load() && now.Sub(r.published) >= time.Second {
+	if verdict != r.found.verdict || r.active.Load() && now.Sub(r.published) >= r.told() {
 		c.publish(r)
 	}
 	return nil
+}
+
+// told is how long what subscribers have been told of an active route stands. Without requests it ages as
+// well: its rates fall, and a hold ends.
+func (r *route) told() time.Duration {
+	if r.news {
+		return time.Second
+	}
+	return 5 * time.Second
 }
 
 func (c *Controller) retry(r *route, now time.Time) func() {

@@ -54,7 +54,7 @@ async function send(path, options) {
   const used = token.get();
   let answer;
   try {
-    answer = await fetch(path, { ...options, cache: 'no-store', signal: options.signal ?? AbortSignal.timeout(25_000) });
+    answer = await fetch(path, { ...options, cache: 'no-store', signal: AbortSignal.any([AbortSignal.timeout(25_000), ...(options.signal ? [options.signal] : [])]) });
   } catch (cause) {
     if (options.signal?.aborted) throw cause;
     throw new Refused(0, { message: 'The gateway does not answer.', code: 'unreachable' });

@@ -3,7 +3,7 @@ import { get, name as enc } from './api.js';
 import { h, put, attr, swap } from './dom.js';
 import { clock, count, did, ms, percent, rate, where } from './words.js';
 import { colour, onTheme } from './look.js';
-import { state } from './store.js';
+import { now, state } from './store.js';
 
 const spans = [['5m', 'Five minutes', 300], ['2h', 'Two hours', 7200], ['24h', 'A day', 86400]];
 let kept = '5m';
@@ -179,7 +179,9 @@ export class Charts {
   // read writes the values at the cursor, or else the latest.
   read(hold, data, at) {
     const { kind } = hold;
-    const last = (list) => list.findLast((v) => v !== null && v !== undefined);
+    // What is told as the present value is at most a dozen steps old; a share holds until it changes.
+    const since = kind.one ? 0 : now() / 1000 - 12 * this.data.step;
+    const last = (list) => list.findLast((v, i) => v !== null && v !== undefined && data[0][i] >= since);
     const pick = (list) => (at === null || at === undefined ? last(list) : list[at]);
     const value = (v) => (v === null || v === undefined ? '–' : kind.words(v));
     const when = at === null || at === undefined ? '' : `${clock(new Date(data[0][at] * 1000))}  `;

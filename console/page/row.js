@@ -79,7 +79,7 @@ export class Row {
     };
     failures.values(failed('vm'), failed('containers'), sum('vm', 'failures', MINUTE), sum('containers', 'failures', MINUTE));
     drawBands(latency.chart, slots);
-    const last = (side) => slots.slice(-MINUTE).findLast((slot) => slot && slot[side].p95 > 0)?.[side];
+    const last = (side) => slots.slice(-2).findLast((slot) => slot && slot[side].p95 > 0)?.[side];
     latency.values(ms(last('vm')?.p95), ms(last('containers')?.p95));
     latency.more(last('vm'), last('containers'));
   }
