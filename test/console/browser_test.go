@@ -143,13 +143,24 @@ func (b *browser) wait(expression string) {
 	wait := chromedp.Poll[chromedp.Void](`(() => { try { return Boolean(`+expression+`); } catch { return false; } })()`,
 		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0))
 	err := chromedp.Do(ctx, wait)
-	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "context") { // the page is being replaced by the next
+	for err != nil && ctx.Err() == nil && replaced(err) {
+		time.Sleep(20 * time.Millisecond)
 		err = chromedp.Do(ctx, wait)
 	}
 	if err != nil {
 		_ = os.WriteFile(filepath.Join(os.TempDir(), "yadokari-console-failure.png"), b.image(false), 0o600)
 		b.t.Fatalf("waited in vain for %s: %v\nthe page says: %s", expression, err, b.text("document.body.innerText.slice(0, 3000)"))
 	}
+}
+
+// replaced tells whether an error means that the page is being replaced by the next one.
+func replaced(err error) bool {
+	for _, text := range []string{"context", "Not attached to an active page", "navigated"} {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
 }
 
 // says waits until the page shows a text somewhere.
