@@ -81,7 +81,7 @@ func TestCopyThatTakesTooLongCounts(t *testing.T) {
 	eventually(t, "the copy was not counted as a failure", func() bool { return r.window().New.Failures == 1 })
 }
 
-// What a client does wrong must not count against the new side: three of it would send everybody back.
+// What a client does wrong must not count against the new side: a few of it in a row would send everybody back.
 func TestTargetThatCannotBeSentOnIsTheClientsFault(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.H2C = true })
 	r.share(1)
