@@ -32,6 +32,10 @@ func (e *Error) Error() string {
 
 // WriteJSON answers with v as JSON.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
+	if list, ok := v.(List); ok {
+		writeList(w, status, list)
+		return
+	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		WriteError(w, fmt.Errorf("answer: %w", err))
@@ -40,6 +44,15 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(text, '\n')) // a client that is gone is not told so
+}
+
+func writeList(w http.ResponseWriter, status int, list List) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := list.write(w); err != nil {
+		panic(http.ErrAbortHandler) // half an answer must not look whole
+	}
+	_, _ = io.WriteString(w, "\n")
 }
 
 // WriteError answers with err: an *Error as it is, anything else as an internal error.

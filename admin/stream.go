@@ -31,8 +31,8 @@ type EventStream struct {
 }
 
 // Stream begins a stream of events as the answer to r. A comment every 15 seconds keeps what lies
-// between from closing a silent stream. The stream ends when the client goes, or does not take an
-// event within 10 seconds, or the server stops: Done tells. Close it before the handler returns.
+// between from closing a silent stream. The stream ends when the client goes, or does not take
+// 32 KiB within 10 seconds, or the server stops: Done tells. Close it before the handler returns.
 func Stream(w http.ResponseWriter, r *http.Request) (*EventStream, error) {
 	s := &EventStream{
 		w: w, control: http.NewResponseController(w),
@@ -45,7 +45,7 @@ func Stream(w http.ResponseWriter, r *http.Request) (*EventStream, error) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // NGINX buffers else
-	if err := s.write([]byte(": yadokari\n\n")); err != nil {
+	if err := s.write([]byte(": yadokari\n\n"), nil, nil); err != nil {
 		return nil, err
 	}
 	if s.server != nil {
@@ -66,7 +66,7 @@ func (s *EventStream) watch(r *http.Request) {
 	for {
 		select {
 		case <-ticker.C:
-			if s.write([]byte(":\n\n")) != nil {
+			if s.write([]byte(":\n\n"), nil, nil) != nil {
 				return
 			}
 		case <-r.Context().Done():
@@ -92,10 +92,6 @@ func (s *EventStream) Send(id, event string, v any) error {
 	if strings.ContainsAny(id+event, "\r\n\x00") {
 		return fmt.Errorf("event stream: %q or %q holds a line break", id, event)
 	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("event stream: %w", err)
-	}
 	var b bytes.Buffer
 	if id != "" {
 		fmt.Fprintf(&b, "id: %s\n", id)
@@ -103,20 +99,43 @@ func (s *EventStream) Send(id, event string, v any) error {
 	if event != "" {
 		fmt.Fprintf(&b, "event: %s\n", event)
 	}
-	fmt.Fprintf(&b, "data: %s\n\n", data) // JSON from Marshal has no line breaks
-	return s.write(b.Bytes())
+	b.WriteString("data: ")
+	if list, ok := v.(List); ok {
+		return s.write(b.Bytes(), list, []byte("\n\n"))
+	}
+	data, err := json.Marshal(v) // has no line breaks
+	if err != nil {
+		return fmt.Errorf("event stream: %w", err)
+	}
+	b.Write(data)
+	b.WriteString("\n\n")
+	return s.write(b.Bytes(), nil, nil)
 }
 
-// write writes and flushes within writeTime.
-func (s *EventStream) write(p []byte) error {
+// patient gives every piece that is written writeTime to leave.
+type patient struct{ s *EventStream }
+
+func (p patient) Write(piece []byte) (int, error) {
+	if err := p.s.control.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return 0, err
+	}
+	return p.s.w.Write(piece)
+}
+
+// write writes what comes before, a list and what comes after it, with nothing between, and flushes.
+func (s *EventStream) write(before []byte, list List, after []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return s.err
 	}
-	err := s.control.SetWriteDeadline(time.Now().Add(writeTime))
-	if err == nil {
-		_, err = s.w.Write(p)
+	to := patient{s}
+	_, err := to.Write(before)
+	if err == nil && list != nil {
+		err = list.write(to)
+	}
+	if err == nil && len(after) > 0 {
+		_, err = to.Write(after)
 	}
 	if err == nil {
 		err = s.control.Flush()

@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 
 // Controller is what the API needs of the control loop. *shift.Controller is one.
 type Controller interface {
-	Statuses() []shift.Status
+	Statuses() iter.Seq[shift.Status]
 	Status(route string) (shift.Status, error)
 	Start(ctx context.Context, route string, by shift.Actor, why string) (shift.Status, error)
 	Pause(ctx context.Context, route string, by shift.Actor, why string) (shift.Status, error)
@@ -76,7 +77,7 @@ func (a *API) Register(s *admin.Server) {
 		s.Handle(pattern, admin.Operator, admin.JSON(f))
 	}
 	view("GET /api/v1/gateway", a.about)
-	view("GET /api/v1/routes", func(*http.Request) (any, error) { return a.Controller.Statuses(), nil })
+	view("GET /api/v1/routes", func(*http.Request) (any, error) { return admin.ListOf(a.Controller.Statuses()), nil })
 	view("GET /api/v1/routes/{route}", a.status)
 	view("GET /api/v1/routes/{route}/differences", a.differences)
 	view("GET /api/v1/routes/{route}/series", a.series)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"iter"
 	"net/http"
 	"strconv"
 	"time"
@@ -40,7 +41,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 		(&batch{api: a, options: options, send: send}).run(stream, changes)
 		return
 	}
-	if !send("routes", a.Controller.Statuses()) {
+	if !send("routes", admin.ListOf(a.Controller.Statuses())) {
 		return
 	}
 	for {
@@ -57,7 +58,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) pass(e shift.Event, send func(string, any) bool) bool {
 	if e.Lagged {
-		return send("routes", a.Controller.Statuses())
+		return send("routes", admin.ListOf(a.Controller.Statuses()))
 	}
 	return send("route", e.Status)
 }
@@ -141,12 +142,20 @@ func (b *batch) run(stream *admin.EventStream, changes *shift.Subscription) {
 // all sends every status.
 func (b *batch) all() bool {
 	b.gathered, b.known = map[string]*shift.Status{}, map[string]headline{}
-	statuses := b.api.Controller.Statuses()
-	for i := range statuses {
-		b.known[statuses[i].Route] = headlineOf(&statuses[i])
-		b.shorten(&statuses[i])
+	return b.send("routes", admin.ListOf(b.heard()))
+}
+
+// heard yields every status, and notes the headline of each.
+func (b *batch) heard() iter.Seq[shift.Status] {
+	return func(yield func(shift.Status) bool) {
+		for s := range b.api.Controller.Statuses() {
+			b.known[s.Route] = headlineOf(&s)
+			b.shorten(&s)
+			if !yield(s) {
+				return
+			}
+		}
 	}
-	return b.send("routes", statuses)
 }
 
 func (b *batch) shorten(s *shift.Status) {

@@ -8,7 +8,6 @@ import (
 
 	"yadokari/certs"
 	"yadokari/gateway/balance"
-	"yadokari/gateway/mirror"
 	"yadokari/gateway/upstream"
 )
 
@@ -55,8 +54,8 @@ func (g *Gateway) buildRoute(t *table, config Route, former *table) *route {
 	r := &route{name: config.Name, config: config, old: t.backends[config.From]}
 	if config.Shift != nil {
 		r.new = t.backends[config.To]
-		if r.mirror = r.formerMirror(former); r.mirror == nil {
-			r.mirror = mirror.New(config.Mirror, r.sendCopy, g.logger.With("route", config.Name))
+		if r.copier = r.formerCopier(former); r.copier == nil {
+			r.copier = &copier{route: r, logger: g.logger}
 		}
 	}
 	switch {
@@ -70,9 +69,9 @@ func (g *Gateway) buildRoute(t *table, config Route, former *table) *route {
 	return r
 }
 
-// formerMirror is the mirror of the route before a reload, with the noise it has learnt, if it compares
+// formerCopier is the copier of the route before a reload, with the noise it has learnt, if it compares
 // the same backends in the same way; else nil.
-func (r *route) formerMirror(former *table) *mirror.Mirror {
+func (r *route) formerCopier(former *table) *copier {
 	if former == nil {
 		return nil
 	}
@@ -80,7 +79,7 @@ func (r *route) formerMirror(former *table) *mirror.Mirror {
 	if was == nil || was.old != r.old || was.new != r.new || !reflect.DeepEqual(was.config.Mirror, r.config.Mirror) {
 		return nil
 	}
-	return was.mirror
+	return was.copier
 }
 
 func (g *Gateway) buildBackends(t *table, former *table) error {
@@ -141,8 +140,8 @@ func (t *table) retire(successor *table) {
 		}
 	}
 	for _, r := range t.routes {
-		if r.mirror != nil && (successor == nil || successor.byName[r.name] == nil || successor.byName[r.name].mirror != r.mirror) {
-			r.mirror.Close()
+		if r.copier != nil && (successor == nil || successor.byName[r.name] == nil || successor.byName[r.name].copier != r.copier) {
+			r.copier.close()
 		}
 	}
 }

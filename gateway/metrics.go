@@ -123,7 +123,7 @@ func collectRoute(d descriptions, r *route, out chan<- prometheus.Metric,
 	counter(d.fallbacks, r.fallbacks.Load(), r.name)
 	gauge(d.share, float64(r.placement.Load().Share), r.name)
 	gauge(d.streak, float64(r.streak.current.Load()), r.name)
-	if found := r.mirror.Stats(); found.Chosen > 0 {
+	if found := r.copier.counts(); found.Chosen > 0 {
 		counter(d.mirrorCompared, found.Compared, r.name)
 		counter(d.mirrorDifferent, found.Different, r.name)
 		counter(d.mirrorSkipped, found.Skipped, r.name)

@@ -54,9 +54,7 @@ func (g *Gateway) Collect(name string, w *judge.Window) {
 	fallbacks := r.fallbacks.Load()
 	w.Fallbacks += fallbacks - r.collected.fallbacks
 	r.collected.fallbacks = fallbacks
-	if r.mirror != nil {
-		r.mirror.Collect(&w.Mirror)
-	}
+	r.copier.collect(&w.Mirror)
 }
 
 // Differences are what the mirror of a route has found.
@@ -73,10 +71,5 @@ func (g *Gateway) Differences(name string) (Differences, error) {
 	if r == nil {
 		return Differences{}, &UnknownError{fmt.Errorf("there is no route %q", name)}
 	}
-	found := Differences{Route: name, Examples: []mirror.Example{}}
-	if r.mirror != nil {
-		found.Counts = r.mirror.Stats()
-		found.Examples = append(found.Examples, r.mirror.Examples()...)
-	}
-	return found, nil
+	return Differences{Route: name, Counts: r.copier.counts(), Examples: r.copier.examples()}, nil
 }

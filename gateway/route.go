@@ -3,8 +3,6 @@ package gateway
 import (
 	"net/http"
 	"sync/atomic"
-
-	"yadokari/gateway/mirror"
 )
 
 // route is one set of URLs as the data plane sees it. What it did (record) outlives a reload of the
@@ -13,7 +11,7 @@ type route struct {
 	name     string
 	config   Route
 	old, new *backend // new is nil for a route that does not move
-	mirror   *mirror.Mirror
+	copier   *copier  // nil for one, too
 	*record
 }
 

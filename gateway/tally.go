@@ -10,13 +10,13 @@ import (
 
 // tally counts what one side of one route did. Requests add, one collector takes away.
 type tally struct {
-	requests, failures atomic.Uint64                                // since start
-	latency            atomic.Pointer[[judge.Buckets]atomic.Uint32] // since the last collection; nil until the first request
+	requests, failures atomic.Uint64             // since start
+	latency            atomic.Pointer[latencies] // since the last collection; nil until the first request
 
 	collected struct{ requests, failures uint64 } // of the collector alone
 
 	mu   sync.Mutex // the collector moves latencies to past; metrics read both
-	past durations  // latencies that have been collected
+	past *durations // latencies that have been collected; nil until there are some
 }
 
 // add counts one first attempt and how long it took.
@@ -24,17 +24,17 @@ func (t *tally) add(failed bool, took time.Duration) {
 	if failed {
 		t.failures.Add(1)
 	} else {
-		t.buckets()[judge.Bucket(took)].Add(1)
+		t.latencies().add(judge.Bucket(took))
 	}
 	t.requests.Add(1) // last, so that a collector never sees a request without its latency
 }
 
-// buckets makes the histogram at the first request: most of 10,000 routes see none on the new side.
-func (t *tally) buckets() *[judge.Buckets]atomic.Uint32 {
-	if b := t.latency.Load(); b != nil {
-		return b
+// latencies are made at the first request: most of 10,000 routes see none on the new side.
+func (t *tally) latencies() *latencies {
+	if l := t.latency.Load(); l != nil {
+		return l
 	}
-	t.latency.CompareAndSwap(nil, new([judge.Buckets]atomic.Uint32))
+	t.latency.CompareAndSwap(nil, new(latencies))
 	return t.latency.Load()
 }
 
@@ -47,30 +47,31 @@ func (t *tally) collect(into *judge.Tally) {
 	into.Requests += requests - t.collected.requests
 	into.Failures += min(failures-t.collected.failures, requests-t.collected.requests)
 	t.collected.requests, t.collected.failures = requests, failures
-	b := t.latency.Load()
-	if b == nil {
+	l := t.latency.Load()
+	if l == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range b {
-		if b[i].Load() != 0 {
-			n := uint64(b[i].Swap(0))
-			into.Latency.Add(i, n)
-			t.past.add(i, n)
-		}
+	if t.past == nil {
+		t.past = new(durations)
 	}
+	l.each(func(bucket int, count *atomic.Uint32) {
+		n := uint64(count.Swap(0))
+		into.Latency.Add(bucket, n)
+		t.past.add(bucket, n)
+	})
 }
 
 // durations is what the latencies since the start come to, for metrics.
-func (t *tally) durations() durations {
+func (t *tally) durations() (all durations) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := t.past
-	if b := t.latency.Load(); b != nil {
-		for i := range b {
-			all.add(i, uint64(b[i].Load()))
-		}
+	if t.past != nil {
+		all = *t.past
+	}
+	if l := t.latency.Load(); l != nil {
+		l.each(func(bucket int, count *atomic.Uint32) { all.add(bucket, uint64(count.Load())) })
 	}
 	return all
 }

@@ -153,16 +153,20 @@ const (
 
 // pace counts the requests of both sides in the last minute, to say how fast they come.
 type pace struct {
-	counts [paceSlots]struct{ old, new uint64 }
+	counts [paceSlots]paced
 	last   int64
 	since  time.Time // when counting began
 }
 
+// paced are the requests of one slot. Their type is small for the sake of thousands of routes: 800
+// million requests a second would be too many.
+type paced struct{ old, new uint32 }
+
 func (p *pace) add(now time.Time, w *judge.Window) {
 	p.turn(now)
 	slot := &p.counts[p.last%paceSlots]
-	slot.old += w.Old.Requests
-	slot.new += w.New.Requests
+	slot.old += uint32(w.Old.Requests)
+	slot.new += uint32(w.New.Requests)
 }
 
 func (p *pace) turn(now time.Time) {
@@ -174,7 +178,7 @@ func (p *pace) turn(now time.Time) {
 		if number-p.last > paceSlots {
 			p.last = number - paceSlots
 		}
-		p.counts[(p.last+1)%paceSlots] = struct{ old, new uint64 }{}
+		p.counts[(p.last+1)%paceSlots] = paced{}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -30,6 +31,7 @@ func (c *Controller) Reload(routes []RouteConfig) error {
 func (c *Controller) replace(configs []RouteConfig) error {
 	stages := make([][]Stage, len(configs))
 	names := make(map[string]bool, len(configs))
+	parsed := map[string][]Stage{} // most routes have the same stages, and thousands of copies would be kept
 	for i, config := range configs {
 		if names[config.Name] {
 			return fmt.Errorf("route %q is there twice", config.Name)
@@ -41,7 +43,11 @@ func (c *Controller) replace(configs []RouteConfig) error {
 		if err := config.Config.Validate(); err != nil {
 			return fmt.Errorf("route %q: %w", config.Name, err)
 		}
-		stages[i], _ = ParseStages(config.Config.Stages) // Validate has parsed them
+		list := strings.Join(config.Config.Stages, ",")
+		if parsed[list] == nil {
+			parsed[list], _ = ParseStages(config.Config.Stages) // Validate has parsed them
+		}
+		stages[i] = parsed[list]
 	}
 	c.reloading.Lock()
 	defer c.reloading.Unlock()

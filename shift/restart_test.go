@@ -289,7 +289,7 @@ func TestStatusIsWhatProgramsExpect(t *testing.T) {
 		w.traffic(healthy)
 		w.must(w.Set(t.Context(), "wiki", 0.5, somebody, "by hand"))
 		wait(10 * time.Second)
-		text, err := json.Marshal(w.Statuses())
+		text, err := json.Marshal(slices.Collect(w.Statuses()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package shift
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"time"
 
 	"yadokari/setting"
@@ -55,14 +56,15 @@ func (c *Controller) Status(name string) (Status, error) {
 	return c.status(r), nil
 }
 
-// Statuses is how all routes are now, sorted by name.
-func (c *Controller) Statuses() []Status {
-	routes := *c.routes.Load()
-	all := make([]Status, len(routes))
-	for i, r := range routes {
-		all[i] = c.status(r)
+// Statuses yields how every route is now, sorted by name.
+func (c *Controller) Statuses() iter.Seq[Status] {
+	return func(yield func(Status) bool) {
+		for _, r := range *c.routes.Load() {
+			if !yield(c.status(r)) {
+				return
+			}
+		}
 	}
-	return all
 }
 
 // History returns entries of the ledger, newest first.
