@@ -98,6 +98,10 @@ func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Requ
 		count(true, time.Since(began))
 		return nil, a.failure
 	}
+	if endless(a.response.Header) {
+		count(a.response.StatusCode >= 500, time.Since(began))
+		return &mirror.Response{Status: a.response.StatusCode, Header: a.response.Header, Truncated: true}, nil
+	}
 	body, err := io.ReadAll(io.LimitReader(a.response, maxBody+1))
 	count(err != nil || a.response.StatusCode >= 500, time.Since(began))
 	if err != nil {

@@ -24,6 +24,7 @@ func (x *exchange) deliver(resp *upstream.Response, began time.Time, guarded boo
 	if endless(resp.Header) {
 		x.served.took = time.Since(began) // an event stream ends when the user leaves
 		guarded = false
+		x.begin()
 	}
 	d := delivery{x: x, resp: resp}
 	for name := range resp.Trailer {

@@ -34,6 +34,8 @@ type exchange struct {
 	first    result // of the first attempt
 	served   result // of the attempt whose answer the user got
 	fellBack bool
+	counted  bool     // the verdict has been told
+	begun    bool     // of a good beginning; the end is not known yet
 	capture  *capture // of the answer, for the mirror; nil: not wanted
 	status   int      // as the user saw it; 0: the connection was cut
 	bytes    int64    // of the response body, to the user
@@ -178,12 +180,11 @@ func (x *exchange) answer() {
 		x.request.Response = x.firstWait()
 	}
 	x.wantCapture()
-	again := x.attempt(ctx, x.route.backendOf(x.side), guarded)
-	x.first = x.served
-	if !again {
+	if !x.attempt(ctx, x.route.backendOf(x.side), guarded) {
 		return
 	}
-	x.fellBack = true
+	x.first, x.fellBack = x.served, true
+	x.count() // the old side may take its time
 	x.route.fallbacks.Add(1)
 	x.request.Response = 0
 	x.attempt(ctx, x.route.old, false)
@@ -297,22 +298,33 @@ func (x *exchange) end() {
 	}
 }
 
-// count tells the verdict of the first attempt. A client that went away tells at least how long it
+// begin tells the verdict of an answer that may go on for hours, an event stream or an upgraded
+// connection, when it begins. One that breaks off later is counted once more then, as a failure.
+func (x *exchange) begin() {
+	x.dropCopy() // there is no end to compare
+	x.count()
+	if x.counted && !x.first.failed() {
+		x.counted, x.begun = false, true
+	}
+}
+
+// count tells the verdict of the first attempt, once. A client that went away tells at least how long it
 // waited; an answer of the gateway's own tells nothing.
 func (x *exchange) count() {
-	if x.first.backend == "" {
+	if !x.fellBack {
 		x.first = x.served
 	}
-	if x.first.backend == "" || x.forced || x.void {
+	failed := x.first.failed()
+	if x.first.backend == "" || x.forced || x.void || x.counted || x.begun && !failed {
 		return
 	}
+	x.counted = true
 	if x.placed != x.route.placement.Load() {
 		// Its users have been moved meanwhile: what began in another stage says nothing of this one, and
 		// a request that hung before a rollback must not undo the next start.
 		x.route.late.Add(1)
 		return
 	}
-	failed := x.first.failed()
 	x.route.sides[x.side].add(failed, x.first.took)
 	if x.side == newSide && x.first.outcome != upstream.Canceled {
 		x.route.streak.add(failed)

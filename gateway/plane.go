@@ -19,6 +19,9 @@ func (g *Gateway) Apply(name string, p shift.Placement) error {
 	if r.new == nil && p != (shift.Placement{}) {
 		return fmt.Errorf("route %q has no shift: its users stay on %s", name, r.old.name)
 	}
+	if p.To != "" && p.To != r.new.name {
+		return fmt.Errorf("route %q goes to %s by now, and this was decided for %s", name, r.new.name, p.To)
+	}
 	r.move(p)
 	return nil
 }

@@ -103,3 +103,29 @@ func TestReloadWithoutItsAccessLog(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// Between the reload of the data plane and that of the control loop a promotion may come, decided for the
+// backend that the route went to before.
+func TestPlacementThatWasDecidedForAnotherSide(t *testing.T) {
+	blue := newRecorder(t, "blue")
+	r := newRig(t, func(c *Config) { c.Backends["blue"] = backendAt(blue.URL) })
+	decided := shift.Placement{Share: 1, To: "containers"}
+	if err := r.Apply("all", decided); err != nil {
+		t.Fatal(err)
+	}
+	c := *r.table.Load().config
+	c.Routes = []Route{moving("all", "/")}
+	c.Routes[0].To = "blue"
+	if err := r.Reload(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Apply("all", decided); err == nil {
+		t.Error("users were placed on a side that the control loop does not know of")
+	}
+	if a := r.do("GET", "/", ""); a.body != "vm" {
+		t.Errorf("a user got %+v", a)
+	}
+	if err := r.Apply("all", shift.Placement{Share: 1, To: "blue"}); err != nil {
+		t.Error(err)
+	}
+}

@@ -53,6 +53,7 @@ func (x *exchange) upgrade(resp *upstream.Response) {
 	t := &tunnel{client: client, server: backend, idle: x.route.backendOf(serving).config.Upstream.Idle}
 	defer release()
 	defer t.close()
+	x.begin()
 	if err := writeSwitch(buffered.Writer, resp.Response, ahead); err != nil {
 		return
 	}
