@@ -53,7 +53,7 @@ func (b *batch) grow(size int, m *memory) bool {
 }
 
 func (b *batch) room() int    { return len(b.buffer) - b.n }
-func (b *batch) empty() bool  { return b.n == tailSize }
+func (b *batch) empty() bool  { return len(b.parts) == 0 }
 func (b *batch) data() []byte { return b.buffer[tailSize:b.n] }
 
 // add notes that the bytes of buffer from b.n on, size of them, are lines of f, which is read up to its

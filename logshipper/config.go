@@ -29,7 +29,7 @@ type Config struct {
 	// quarter of Size.
 	Line setting.Size `yaml:"line" default:"256KiB"`
 	// Format is raw (entries as they are) or json (one object a line with host, pod, cluster, file, offset
-	// and an id by which duplicates can be removed).
+	// and an id, FILE-OFFSET-LENGTH, by which duplicates can be removed).
 	Format string `yaml:"format" default:"raw" enum:"raw,json"`
 	// To is where the entries go: one output or several. Each has its own place in the files, so that
 	// one that is down holds up no other; a line counts as acknowledged when all have it.

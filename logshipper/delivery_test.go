@@ -192,7 +192,7 @@ func TestJSON(t *testing.T) {
 			if err := d.Decode(&e); err != nil {
 				t.Fatalf("%v in %s", err, line)
 			}
-			if e.Host != "host1" || e.Pod != "pod-1" || e.Cluster != "c1" || e.File != s.path("a.log") || !strings.HasSuffix(e.ID, fmt.Sprint("-", e.Offset)) {
+			if e.Host != "host1" || e.Pod != "pod-1" || e.Cluster != "c1" || e.File != s.path("a.log") || !strings.HasSuffix(e.ID, fmt.Sprintf("-%d-%d", e.Offset, len(e.Line+string(e.Bytes)))) {
 				t.Errorf("got %s", line)
 			}
 			got[e.Line+string(e.Bytes)], ids[e.ID] = true, true

@@ -35,11 +35,14 @@ func (e *encoder) prefixOf(name, id string) []byte {
 	return append(append(append(p, `,"id":"`...), id...), '-')
 }
 
-// appendEntry appends {…,"id":"ID-OFFSET","offset":OFFSET,"line":"…"} and a newline. What is not text (not
-// UTF-8, or every eighth byte a control character) is under "bytes", in base64.
+// appendEntry appends {…,"id":"ID-OFFSET-LENGTH","offset":OFFSET,"line":"…"} and a newline. The length of the entry
+// is in its id because the same place can be cut in two ways: a last line that a stop took before it was whole, and
+// that was not acknowledged, comes again as a longer one. What is not text (not UTF-8, or every eighth byte a control
+// character) is under "bytes", in base64.
 func appendEntry(to, prefix []byte, offset int64, entry []byte) []byte {
 	to = append(to, prefix...)
 	to = strconv.AppendInt(to, offset, 10)
+	to = strconv.AppendInt(append(to, '-'), int64(len(entry)), 10)
 	to = append(to, `","offset":`...)
 	to = strconv.AppendInt(to, offset, 10)
 	if !isText(entry) {

@@ -138,6 +138,14 @@ func (f *file) markAfter(taken []byte, out int) mark {
 	return mark{offset: f.read.offset + int64(len(taken)), out: f.read.out + int64(out), tail: xxhash.Sum64(f.tail)}
 }
 
+// isCut tells that what follows taken, which follows the read mark, is within a line of which a part is out.
+func (f *file) isCut(taken []byte) bool {
+	if len(taken) == 0 {
+		taken = f.tail
+	}
+	return len(taken) > 0 && taken[len(taken)-1] != '\n'
+}
+
 // learn extends the fingerprint while the file is short, from taken, which follows the read mark.
 func (f *file) learn(taken []byte) error {
 	if f.read.offset == f.base { // what was seen when the file was found may have been replaced since

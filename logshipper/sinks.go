@@ -103,6 +103,9 @@ type bucketSink struct {
 }
 
 func (s *bucketSink) deliver(ctx context.Context, b *batch) (progress bool, err error) {
+	if len(b.data()) == 0 { // only the newline of a line that is there already
+		return true, nil
+	}
 	at := s.timeOf(b)
 	if err := s.writer.Put(ctx, s.keyOf(b, at), b.data()); err != nil {
 		return false, err

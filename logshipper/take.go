@@ -89,6 +89,9 @@ func (p *pipe) takeDirect(f *file, how reading) (changed bool, err error) {
 		return changed, err
 	}
 	data := b.buffer[b.n : b.n+n]
+	if f.isCut(nil) && data[0] == '\n' {
+		return false, p.skipEnd(f, data[:1])
+	}
 	size := bytes.LastIndexByte(data, '\n') + 1
 	lines := int64(bytes.Count(data[:size], []byte{'\n'}))
 	out := size
@@ -131,8 +134,13 @@ func (p *pipe) takeEntries(f *file, how reading) (changed bool, err error) {
 		if size == 0 || !p.needs(written+p.spaceFor(f, size)) {
 			break
 		}
-		written += p.put(b, b.n+written, f, f.read.offset+int64(used), data[used:used+size])
+		entry := data[used : used+size]
+		if size == 1 && entry[0] == '\n' && f.isCut(data[:used]) { // the end of what went out before
+			used++
+			continue
+		}
 		used += size
+		written += p.put(b, b.n+written, f, f.read.offset+int64(used-size), entry)
 		lines++
 		b.count(cut)
 	}
@@ -145,6 +153,16 @@ func (p *pipe) takeEntries(f *file, how reading) (changed bool, err error) {
 	b.add(f, f.markAfter(data[:used], written), written, lines)
 	p.counts.Read.Lines += lines
 	return false, nil
+}
+
+// skipEnd takes the newline of a line that is out already: the line was cut right before it. It would be an
+// empty line of its own.
+func (p *pipe) skipEnd(f *file, newline []byte) error {
+	if err := f.learn(newline); err != nil {
+		return err
+	}
+	p.batch.add(f, f.markAfter(newline, 0), 0, 0)
+	return nil
 }
 
 func (p *pipe) spaceFor(f *file, size int) int {

@@ -2,6 +2,7 @@ package stop
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,9 +126,12 @@ func (a *archive) contents() (files []string, entries, copies int, err error) {
 	defer a.mu.Unlock()
 	faults := slices.Clone(a.faults)
 	for id, list := range a.files {
-		slices.SortFunc(list, func(a, b entry) int { return int(a.offset - b.offset) })
+		slices.SortFunc(list, func(a, b entry) int { return cmp.Or(int(a.offset-b.offset), len(b.text)-len(a.text)) })
 		var file strings.Builder
 		for _, e := range list {
+			if end := int(e.offset) + len(e.text); end < file.Len() || end == file.Len() && e.text != "" {
+				continue // a part of the one before, taken before that was whole
+			}
 			if int64(file.Len())+1 == e.offset {
 				file.WriteByte('\n')
 			}
