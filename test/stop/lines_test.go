@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"yadokari/examples/tracker"
 	"yadokari/lifecycle"
 	"yadokari/logshipper/firehose/firehosetest"
 	"yadokari/test/kube"
@@ -43,6 +44,9 @@ func (s *site) shipped() {
 	if err != nil {
 		s.Errorf("what has arrived is not whole: %v", err)
 	}
+	for _, file := range arrived {
+		s.numbered(file)
+	}
 	lines := 0
 	for _, file := range written {
 		lines += strings.Count(file, "\n") + 1
@@ -55,6 +59,35 @@ func (s *site) shipped() {
 	if len(arrived) != len(written) || lines == 0 || entries < lines || entries > lines+s.torn() {
 		s.Errorf("%d lines in %d files were written, %d entries of %d files arrived", lines, len(written), entries, len(arrived))
 	}
+}
+
+// numbered wants the entries of every life of a tracker in the order in which it wrote them, from 1 on and without a
+// gap. It says so of what has arrived, whatever is in the files: a line that never got there would be missing, too.
+func (s *site) numbered(file string) {
+	s.Helper()
+	last := map[string]int64{}
+	for line := range strings.SplitSeq(file, "\n") {
+		e, ok := lastEntry(line)
+		if !ok {
+			continue // cut off when its tracker was killed
+		}
+		if e.Seq != last[e.Run]+1 {
+			s.Errorf("run %s: entry %d comes after %d", e.Run, e.Seq, last[e.Run])
+		}
+		last[e.Run] = e.Seq
+	}
+	if len(last) == 0 {
+		s.Errorf("no entry in %.200q", file)
+	}
+}
+
+// lastEntry is the entry of a line. What a killed tracker has cut off may stand before it.
+func lastEntry(line string) (e tracker.AuditEntry, ok bool) {
+	begin := strings.LastIndex(line, `{"time":`)
+	if begin < 0 {
+		return e, false
+	}
+	return e, json.Unmarshal([]byte(line[begin:]), &e) == nil && e.Seq > 0
 }
 
 // checkLogs wants the receipt of a pod to say to which byte its audit log is acknowledged: that is what was
