@@ -44,6 +44,21 @@ func (a *Access) Validate() error {
 	return nil
 }
 
+// Suffix tells apart what has one name in two places: @REGION@ENDPOINT@profile=PROFILE, of which only what is set
+// is there.
+func (a *Access) Suffix() (text string) {
+	if a.Region != "" {
+		text += "@" + a.Region
+	}
+	if a.Endpoint != "" {
+		text += "@" + a.Endpoint
+	}
+	if a.Profile != "" {
+		text += "@profile=" + a.Profile
+	}
+	return text
+}
+
 // Load finds region, credentials and the rest. Retries are left to the caller: the SDK would give up. A
 // transport of nil is the SDK's own. It fails without a region; credentials are looked for at the first
 // request.

@@ -12,7 +12,7 @@ import (
 	"yadokari/logshipper/firehose"
 )
 
-// Names are the outputs, for people: firehose:STREAM, s3:BUCKET/PREFIX, dir:PATH, stdout.
+// Names are the outputs, for people: firehose:STREAM@REGION, s3:BUCKET/PREFIX@REGION, dir:PATH, stdout.
 func (o *Outputs) Names() (all []string) {
 	for _, one := range o.list() {
 		all = append(all, one.key())

@@ -151,13 +151,14 @@ func (o *Outputs) list() (all []Output) {
 	return all
 }
 
-// key names a single output: by it a checkpoint and a leftover find their output again.
+// key names a single output: by it a checkpoint and a leftover find their output again. A stream of the same name in
+// another region, or of another account, is another one; what the environment says of them is not in the file.
 func (o *Output) key() string {
 	switch {
 	case o.Firehose != nil:
-		return "firehose:" + o.Firehose.Stream
+		return "firehose:" + o.Firehose.Stream + o.Firehose.Suffix()
 	case o.S3 != nil:
-		return "s3:" + o.S3.Bucket + "/" + o.S3.Prefix
+		return "s3:" + o.S3.Bucket + "/" + o.S3.Prefix + o.S3.Suffix()
 	case o.Dir != nil:
 		return "dir:" + o.Dir.Path
 	}

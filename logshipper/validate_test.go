@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"yadokari/cloud"
+	"yadokari/cloud/bucket"
+	"yadokari/logshipper/firehose"
 	"yadokari/setting"
 )
 
@@ -66,5 +69,26 @@ func TestItemsThatShareACheckpoint(t *testing.T) {
 	one.Every = 0
 	if err := ValidateAll([]Config{valid(), one}); err == nil || !strings.Contains(err.Error(), "[1].every: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestPlacesOfOneName are several: each has its own checkpoint, and one file may name all of them.
+func TestPlacesOfOneName(t *testing.T) {
+	ways := []cloud.Access{
+		{}, {Region: "eu-west-1"}, {Region: "eu-central-1"}, {Profile: "eu-west-1"}, {Endpoint: "http://one:9000"}, {Endpoint: "http://two:9000"},
+		{Region: "eu-west-1", Profile: "other"},
+	}
+	c := valid()
+	stores := map[string]bool{}
+	for _, way := range ways {
+		way.Timeout = time.Second
+		c.To.Also = append(c.To.Also,
+			Output{Firehose: &firehose.Config{Stream: "audit", Access: way}}, Output{S3: &bucket.Config{Bucket: "audit", Access: way}})
+	}
+	for _, o := range c.To.list() {
+		stores[checkpointName(c.Path, o.key())] = true
+	}
+	if err := c.Validate(); err != nil || len(stores) != 2*len(ways)+1 {
+		t.Errorf("%d checkpoints for %d outputs: %v", len(stores), 2*len(ways)+1, err)
 	}
 }
