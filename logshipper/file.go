@@ -54,13 +54,15 @@ type file struct {
 	gone    time.Time // since when the pattern leads to no path of it; zero: it does
 	modTime time.Time
 	pending []stamp
-	listed  bool    // at a path that the pattern matches
-	saved   bool    // in the checkpoint on disk
-	missing bool    // in the checkpoint, and its directory is not there, or could not be looked into, or
-	trouble error   // it could not be opened
-	barren  int64   // the size at which nothing could be taken,
-	barely  reading // and how it was tried
-	ended   bool    // nothing will be read any more: truncated, or not found
+	listed  bool      // at a path that the pattern matches
+	saved   bool      // in the checkpoint on disk
+	missing bool      // in the checkpoint, and its directory is not there, or could not be looked into, or
+	trouble error     // it could not be opened, or read
+	retryAt time.Time // after an error of reading
+	logged  time.Time // the error
+	barren  int64     // the size at which nothing could be taken,
+	barely  reading   // and how it was tried
+	ended   bool      // nothing will be read any more: truncated, or not found
 	prefix  []byte
 }
 

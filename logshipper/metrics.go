@@ -21,7 +21,7 @@ var (
 	descBatches    = desc("batches_total", "Deliveries.")
 	descRetries    = desc("retries_total", "Attempts to deliver that failed.")
 	descFiles      = desc("files", "Files that are shipped.")
-	descUnopened   = desc("unopened_files", "Files that cannot be opened: nothing more of them is shipped.")
+	descUnopened   = desc("unopened_files", "Files that cannot be opened or read: nothing more of them is shipped.")
 	descBacklog    = desc("backlog_bytes", "Bytes that are not acknowledged.")
 	descOldest     = desc("backlog_oldest_seconds", "Age of the oldest line that is not acknowledged; 0: there is none.")
 	allDescription = []*prometheus.Desc{

@@ -20,6 +20,7 @@ const (
 	pollEvery = 250 * time.Millisecond // between two looks at the size of known files
 	saveEvery = 10 * time.Millisecond  // between two checkpoints, unless a new file demands one; and
 	savePause = 10                     // times as long as one took, so that a slow disk is left alone
+	readAgain = time.Second            // after a file could not be read
 	closeIdle = 5 * time.Minute        // files that are delivered and quiet are closed
 	trimAfter = 10 * time.Second       // memory that nobody used is given up
 )
@@ -344,9 +345,11 @@ func (p *pipe) poll(now time.Time) {
 		shrunk, err := f.stat(now)
 		switch {
 		case err != nil:
-			p.log.Error("log file", "file", f.path, "error", err.Error())
+			p.unreadable(f, err, now)
 		case shrunk:
 			p.truncated(f, f.size, now)
+		case f.read.offset >= f.size:
+			f.readable()
 		}
 		p.note(f)
 		if waited && !f.since().IsZero() {

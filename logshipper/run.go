@@ -215,6 +215,10 @@ func (p *pipe) startOver() {
 	clear(p.unsynced)
 	p.unsynced = p.unsynced[:0]
 	for _, f := range p.files.list {
+		if f.ended && f.size > f.acked.offset { // what was written last of it cannot be read again
+			p.forsake(f, f.size-f.acked.offset, "truncated, and what was delivered of it may not be safe")
+			f.size = f.acked.offset
+		}
 		f.rewind()
 		f.barren = 0
 	}

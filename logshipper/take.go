@@ -14,7 +14,7 @@ func (p *pipe) collect(how reading, now time.Time) {
 				p.first = 0
 			}
 			f := p.files.list[p.first]
-			if how := p.howTo(f, how, now); f.handle != nil && f.read.offset < f.size && !(f.barren == f.size && f.barely >= how) {
+			if how := p.howTo(f, how, now); f.hasMore(how, now) {
 				took = p.take(f, how, now) || took
 			}
 			if p.full {
@@ -44,13 +44,13 @@ func (p *pipe) take(f *file, how reading, now time.Time) bool {
 	}
 	switch {
 	case err != nil:
-		p.log.Error("log file", "file", f.path, "error", err.Error())
-		f.barren, f.barely = f.size, how // until it grows
+		p.unreadable(f, err, now)
 		return false
 	case changed:
 		p.truncated(f, f.before, now) // it has grown again since
 		return true
 	}
+	f.readable()
 	if f.read.offset > f.size {
 		f.grown(f.read.offset, now)
 		p.note(f)
@@ -60,6 +60,27 @@ func (p *pipe) take(f *file, how reading, now time.Time) bool {
 	}
 	p.counts.Read.Bytes += f.read.offset - before
 	return f.read.offset > before
+}
+
+// hasMore tells whether reading the file so may get on.
+func (f *file) hasMore(how reading, now time.Time) bool {
+	return f.handle != nil && f.read.offset < f.size && !(f.barren == f.size && f.barely >= how) && !now.Before(f.retryAt)
+}
+
+// readable notes that there is no trouble any more.
+func (f *file) readable() {
+	if !f.retryAt.IsZero() {
+		f.trouble, f.retryAt = nil, time.Time{}
+	}
+}
+
+// unreadable notes that the file could not be read just now: a disk that is reached over a network may be back soon.
+func (p *pipe) unreadable(f *file, err error, now time.Time) {
+	f.trouble, f.retryAt = err, now.Add(readAgain)
+	if now.Sub(f.logged) >= logEvery {
+		p.log.Error("log file cannot be read, and is tried again", "file", f.path, "error", err.Error())
+		f.logged = now
+	}
 }
 
 // needs makes room for size bytes, if there is any; else the batch is full.
