@@ -35,6 +35,7 @@ type Controller interface {
 // Plane is what the API needs of the data plane. *gateway.Gateway is one.
 type Plane interface {
 	Servers() map[string][]gateway.ServerStatus
+	Names() map[string][]gateway.NameStatus
 	Drain(backend, server string) error
 	Undrain(backend, server string) error
 	WaitIdle(ctx context.Context, backend, server string) error

@@ -17,12 +17,14 @@ import (
 type Backend struct {
 	Name    string                 `json:"name"`
 	Servers []gateway.ServerStatus `json:"servers"`
+	// Names are the servers as configured, with the addresses they lead to.
+	Names []gateway.NameStatus `json:"names"`
 }
 
 func (a *API) backends(*http.Request) (any, error) {
-	list := []Backend{}
+	list, names := []Backend{}, a.Plane.Names()
 	for name, servers := range a.Plane.Servers() {
-		list = append(list, Backend{Name: name, Servers: servers})
+		list = append(list, Backend{Name: name, Servers: servers, Names: names[name]})
 	}
 	slices.SortFunc(list, func(a, b Backend) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil

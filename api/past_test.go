@@ -42,6 +42,7 @@ func (p *fakePlane) Collect(route string, w *judge.Window) {
 }
 
 func (p *fakePlane) Servers() map[string][]gateway.ServerStatus          { return nil }
+func (p *fakePlane) Names() map[string][]gateway.NameStatus              { return nil }
 func (p *fakePlane) Drain(string, string) error                          { return nil }
 func (p *fakePlane) Undrain(string, string) error                        { return nil }
 func (p *fakePlane) WaitIdle(context.Context, string, string) error      { return nil }

@@ -65,6 +65,18 @@ func (g *Gateway) Servers() map[string][]ServerStatus {
 	return all
 }
 
+// NameStatus is how the lookups of one configured server's name go.
+type NameStatus = balance.NameStatus
+
+// Names is how the lookups go, by backend.
+func (g *Gateway) Names() map[string][]NameStatus {
+	all := map[string][]NameStatus{}
+	for name, b := range g.table.Load().backends {
+		all[name] = b.group.Names()
+	}
+	return all
+}
+
 // Drain takes one server out: it gets no more requests; those under way end as usual. It stays out
 // over restarts until Undrain.
 func (g *Gateway) Drain(backend, server string) error {

@@ -1,6 +1,9 @@
 package gateway
 
 import (
+	"net"
+	"net/url"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -19,7 +22,7 @@ type descriptions struct {
 	requests, failures, late, durations, fallbacks, share, streak *prometheus.Desc
 	inFlight, inFlightMost, connections, connectionsMost          *prometheus.Desc
 	refused, rejected, tunnels, logDropped                        *prometheus.Desc
-	serverInFlight, serverUp                                      *prometheus.Desc
+	serverInFlight, serverUp, nameResolves                        *prometheus.Desc
 	mirrorCompared, mirrorDifferent, mirrorSkipped, mirrorFailed  *prometheus.Desc
 }
 
@@ -41,6 +44,7 @@ func newDescriptions() descriptions {
 		tunnels:         describe("upgraded_connections", "Upgraded connections (WebSocket) under way."),
 		logDropped:      describe("access_log_dropped_lines_total", "Access-log lines dropped because the log was stuck."),
 		serverInFlight:  describe("server_in_flight_requests", "Requests under way at a server.", "backend", "server"),
+		nameResolves:    describe("name_resolves", "1 when the last lookup of a server's name went well; after one that failed its last addresses stay.", "backend", "name"),
 		serverUp:        describe("server_available", "1 when the server gets requests: not drained, ejected or unhealthy.", "backend", "server"),
 		mirrorCompared:  describe("mirror_compared_total", "Copies of requests whose answers the mirror has compared.", "route"),
 		mirrorDifferent: describe("mirror_different_total", "Of them, those that differed after noise was taken out.", "route"),
@@ -81,7 +85,26 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 			gauge(d.serverInFlight, float64(u.inFlight), name, id)
 			gauge(d.serverUp, u.up, name, id)
 		}
+		for host, resolves := range lookups(b.group.Names()) {
+			gauge(d.nameResolves, resolves, name, host)
+		}
 	}
+}
+
+// lookups are 1 for a name whose last lookup went well and 0 for another, by name. Two URLs may have one.
+func lookups(names []NameStatus) map[string]float64 {
+	all := map[string]float64{}
+	for _, n := range names {
+		u, err := url.Parse(n.URL)
+		if err != nil || net.ParseIP(u.Hostname()) != nil {
+			continue
+		}
+		all[u.Hostname()] = 1
+		if n.Error != "" {
+			all[u.Hostname()] = 0
+		}
+	}
+	return all
 }
 
 // usage is what metrics say of one address.

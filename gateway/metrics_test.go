@@ -3,6 +3,7 @@ package gateway
 import (
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,3 +102,21 @@ func TestAnAddressIsOneMetric(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// A name that is not found is told of wherever servers are looked at.
+func TestNamesThatAreNotFound(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Backends["new"] = backendAt("http://"+neverFound+":80", "http://127.0.0.1:1") })
+	names := r.Names()["new"]
+	if len(names) != 2 || names[0].Error == "" || names[0].Since.IsZero() || names[1].Error != "" {
+		t.Errorf("names: %+v", names)
+	}
+	if m := r.gathered("name_resolves", map[string]string{"backend": "new", "name": neverFound}); m == nil || m.GetGauge().GetValue() != 0 {
+		t.Errorf("name_resolves of a name that is not found: %v", m)
+	}
+	if m := r.gathered("name_resolves", map[string]string{"backend": "new", "name": "127.0.0.1"}); m != nil {
+		t.Errorf("an address is not looked up, and yet: %v", m)
+	}
+}
+
+// neverFound is refused before anybody is asked: a label has 63 bytes at most.
+var neverFound = strings.Repeat("a", 64)

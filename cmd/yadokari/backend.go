@@ -35,6 +35,8 @@ NGINX. A drained server stays out, over restarts of the gateway too, until it is
 func newBackendList(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use: "list [BACKEND]", Short: "List the servers and how they are",
+		Long: `List the servers and how they are. A name that cannot be looked up has a line of its own (unresolved); the
+addresses it last led to stay.`,
 		Example: "  yadokari backend list\n  yadokari backend list vm -o json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,6 +58,11 @@ func newBackendList(r *remote) *cobra.Command {
 				for _, b := range list {
 					for _, s := range b.Servers {
 						row(w, append([]string{b.Name}, cells(s)...)...)
+					}
+					for _, n := range b.Names {
+						if n.Error != "" {
+							row(w, b.Name, n.URL, "unresolved", "", "", "", n.Since.Format(time.RFC3339), n.Error)
+						}
 					}
 				}
 			})

@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
 	"os/user"
 	"strings"
 
@@ -64,9 +67,14 @@ func (r *remote) url() string {
 	if r.ofAgent {
 		usual = "http://127.0.0.1:8082"
 	}
+	if _, err := os.Stat(r.env.config); errors.Is(err, fs.ErrNotExist) && r.env.config == usualFile {
+		return usual // no file here: it runs with one that is elsewhere
+	}
 	file, err := r.env.load()
-	if err != nil {
-		return usual // no file here: it may run with another
+	if err != nil { // a rollback must not wait until the file is mended
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		_, _ = fmt.Fprintf(r.env.err, "%s; so %s is asked: name another with --admin\n", first, usual)
+		return usual
 	}
 	var listen admin.Config
 	switch c := &file.Config; {

@@ -39,6 +39,9 @@ func verbs(env *environment) []*cobra.Command {
 	}
 }
 
+// usualFile is read when no other is named.
+const usualFile = "yadokari.yaml"
+
 // environment is what the process around a verb gives it: in tests, memory.
 type environment struct {
 	in       io.Reader
@@ -74,7 +77,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`,
 
 	file := env.getenv("YADOKARI_CONFIG")
 	if file == "" {
-		file = "yadokari.yaml"
+		file = usualFile
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&env.config, "config", "c", file, "the `file` to read; YADOKARI_CONFIG is its default")

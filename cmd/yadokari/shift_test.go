@@ -37,11 +37,12 @@ func (c *cli) gateway() {
   backends:
     vm: {servers: [%[4]q]}
     containers: {servers: [%[4]q]}
+    lost: {servers: ["http://%[5]s:80"]}
   routes:
     - {name: wiki, match: [/wiki/], shift: {stages: [5%%, 50%%, 100%%], hold: 1h}}
     - {name: board, match: [/board/], shift: {stages: [5%%, 100%%], hold: 1h}}
     - {name: rest, match: [/]}
-`, unused(c.T), unused(c.T), filepath.Join(c.TempDir(), "state"), site.URL))
+`, unused(c.T), unused(c.T), filepath.Join(c.TempDir(), "state"), site.URL, neverFound))
 	ctx, cancel := context.WithCancel(c.Context())
 	var out, err bytes.Buffer
 	ended := make(chan int)
@@ -57,6 +58,9 @@ func (c *cli) gateway() {
 	})
 	waitFor(c.T, func() bool { code, _, _ := c.run("shift", "status"); return code == 0 })
 }
+
+// neverFound is a name that is refused before anybody is asked: a label has 63 bytes at most.
+var neverFound = strings.Repeat("a", 64)
 
 // unused is an address where nobody listens.
 func unused(t *testing.T) string {
@@ -142,6 +146,9 @@ func TestBackendVerbs(t *testing.T) {
 	if _, out, _ := c.run("backend", "list"); strings.Count(out, server) != 2 {
 		t.Errorf("backend list:\n%s", out)
 	}
+	if _, out, _ := c.run("backend", "list", "lost"); !strings.Contains(out, "unresolved") || !strings.Contains(out, neverFound) {
+		t.Errorf("backend list of a name that is not found:\n%s", out)
+	}
 	c.refused(1, `no backend "vms"`, "backend", "list", "vms")
 	c.refused(1, "10.9.9.9:1", "backend", "drain", "vm", "10.9.9.9:1")
 	for _, step := range []struct {
@@ -153,5 +160,28 @@ func TestBackendVerbs(t *testing.T) {
 		if json.Unmarshal([]byte(out), &s) != nil || code != 0 || s.Drained != step.want || s.InFlight != 0 {
 			t.Errorf("backend %s: exit %d, %s%s", step.verb, code, out, err)
 		}
+	}
+}
+
+// A file that cannot be used keeps nobody from acting, but is not passed over in silence: another gateway
+// than the one that is meant may listen at the usual address.
+func TestVerbsWithAFileThatCannotBeUsed(t *testing.T) {
+	for name, path := range map[string]string{
+		"faulty":           file(t, "gateway:\n  admin: 127.0.0.1:9999\n  lisen: x\n"),
+		"named, not there": filepath.Join(t.TempDir(), "none.yaml"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := yadokari(t, nil, "shift", "status", "-c", path)
+			if !strings.HasPrefix(err, path+":") || !strings.Contains(err, "http://127.0.0.1:8081 is asked") || !strings.Contains(err, "--admin") {
+				t.Errorf("got %q", err)
+			}
+			if _, _, err := yadokari(t, nil, "shift", "status", "-c", path, "--admin", "http://127.0.0.1:1"); strings.Contains(err, path) {
+				t.Errorf("the file is not needed, and yet: %q", err)
+			}
+		})
+	}
+	t.Chdir(t.TempDir())
+	if _, _, err := yadokari(t, nil, "shift", "status"); strings.Contains(err, "yadokari.yaml") {
+		t.Errorf("without any file: %q", err)
 	}
 }

@@ -40,7 +40,12 @@ function how(one) {
 }
 
 export function serverTable(b) {
-  if (b.servers.length === 0) return h('p', { class: 'muted' }, 'No server: the name resolves to no address.');
+  const lost = b.names.filter((one) => one.error).map((one) => h('p', { class: 'lasterror' }, `The name in ${one.url} has not been found for ${span((now() - Date.parse(one.since)) / 1000)}`, one.addresses.length ? '; its last addresses stay: ' : ': ', one.error));
+  if (b.servers.length === 0) return h('div', {}, lost, h('p', { class: 'muted' }, 'No server: the name resolves to no address.'));
+  return h('div', {}, lost, serverList(b));
+}
+
+function serverList(b) {
   return h('ul', { class: 'serverlist' }, b.servers.map((one) => {
     const { kind, words } = how(one);
     return h('li', { data: { kind } },
