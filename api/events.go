@@ -12,7 +12,8 @@ import (
 )
 
 // events streams changes: first "routes" with every status, then "route" with one status at each
-// change. A client that was too slow gets "routes" again, so that what it shows is whole. With ?batch
+// change. A client that was too slow gets "routes" again, and so does every client when the configuration
+// was loaded anew, so that what it shows is whole. With ?batch
 // it is for pages that show many routes: see batch.
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	options, err := parseStream(r)
@@ -57,10 +58,13 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) pass(e shift.Event, send func(string, any) bool) bool {
-	if e.Lagged {
+	switch {
+	case e.Lagged:
 		return send("routes", admin.ListOf(a.Controller.Statuses()))
+	case e.Status != nil:
+		return send("route", e.Status)
 	}
-	return send("route", e.Status)
+	return true
 }
 
 // streamOptions are the query of the events call.
@@ -68,6 +72,7 @@ type streamOptions struct {
 	batch  time.Duration // 0: every change for itself
 	brief  bool          // leave evidence out
 	series bool          // send the recent series too
+	ledger bool          // say when the ledger was written
 }
 
 const (
@@ -82,7 +87,7 @@ func parseStream(r *http.Request) (o streamOptions, err error) {
 			return o, badQuery("batch", text, "a duration from 100ms to 10s")
 		}
 	}
-	for name, into := range map[string]*bool{"brief": &o.brief, "series": &o.series} {
+	for name, into := range map[string]*bool{"brief": &o.brief, "series": &o.series, "ledger": &o.ledger} {
 		text := q.Get(name)
 		if *into = text == "1"; text != "" && text != "1" {
 			return o, badQuery(name, text, "1, or left out")
@@ -158,6 +163,11 @@ func (b *batch) heard() iter.Seq[shift.Status] {
 	}
 }
 
+// Written is the event that says that the ledger was written, up to the entry Seq.
+type Written struct {
+	Seq uint64 `json:"seq"`
+}
+
 func (b *batch) shorten(s *shift.Status) {
 	if b.options.brief {
 		s.Evidence = nil
@@ -165,8 +175,11 @@ func (b *batch) shorten(s *shift.Status) {
 }
 
 func (b *batch) take(e shift.Event) bool {
-	if e.Lagged {
+	switch {
+	case e.Lagged:
 		return b.all()
+	case e.Status == nil:
+		return !b.options.ledger || b.send("ledger", Written{Seq: e.Ledger})
 	}
 	status := *e.Status // it is every subscriber's
 	b.shorten(&status)

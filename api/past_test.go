@@ -59,6 +59,11 @@ type fixture struct {
 
 func newFixture(t *testing.T, before ...shift.Entry) *fixture {
 	t.Helper()
+	return newFixtureOn(t, admin.Config{Listen: "127.0.0.1:0"}, before...)
+}
+
+func newFixtureOn(t *testing.T, on admin.Config, before ...shift.Entry) *fixture {
+	t.Helper()
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	ledger := shift.OpenFileLedger(dir, log)
 	if err := ledger.Append(before...); err != nil {
@@ -66,16 +71,15 @@ func newFixture(t *testing.T, before ...shift.Entry) *fixture {
 	}
 	store := shift.OpenFileStore(dir)
 	f := &fixture{keeper: &history.Keeper{}, plane: &fakePlane{pending: map[string]judge.Window{}}}
-	journey := &shift.Config{Stages: []string{"5%", "100%"}, MinRequests: 10, Promote: shift.Manual, Alpha: 0.001}
 	var err error
 	f.controller, err = shift.New(shift.Options{
-		Routes: []shift.RouteConfig{{Name: "wiki", From: "vm", To: "containers", Config: journey}, {Name: "rest", From: "vm", To: "containers"}},
+		Routes: []shift.RouteConfig{{Name: "wiki", From: "vm", To: "containers", Config: journey()}, {Name: "rest", From: "vm", To: "containers"}},
 		Plane:  f.plane, Store: store, Ledger: ledger, Logger: log, Observer: f.keeper.Observe,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := admin.New(admin.Config{Listen: "127.0.0.1:0"}, admin.Options{Logger: log, Registry: prometheus.NewRegistry()})
+	port, err := admin.New(on, admin.Options{Logger: log, Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +98,10 @@ func newFixture(t *testing.T, before ...shift.Entry) *fixture {
 		t.Fatal(err)
 	}
 	return f
+}
+
+func journey() *shift.Config {
+	return &shift.Config{Stages: []string{"5%", "100%"}, MinRequests: 10, Promote: shift.Manual, Alpha: 0.001}
 }
 
 // past puts a minute of traffic before now into the history.
@@ -135,6 +143,19 @@ func TestThePast(t *testing.T) {
 	}
 }
 
+// TestLatenciesOfAnotherJourney are not shown as those of the stage that has just begun.
+func TestLatenciesOfAnotherJourney(t *testing.T) {
+	f := newFixture(t)
+	f.past(time.Now())
+	if _, err := f.controller.Start(t.Context(), "wiki", shift.Actor{Name: "ann"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	var l history.Latencies
+	if err := f.Do(t.Context(), "GET", "/api/v1/routes/wiki/latencies", nil, &l); err != nil || l.Stage != "5%" || len(l.Old) != 0 || l.Since.IsZero() {
+		t.Errorf("latencies: %+v %v", l, err)
+	}
+}
+
 func TestQueriesThatCannotBeRead(t *testing.T) {
 	f := newFixture(t)
 	for path, code := range map[string]string{
@@ -147,6 +168,8 @@ func TestQueriesThatCannotBeRead(t *testing.T) {
 		"events?batch=1ms":              "bad-query",
 		"events?batch=1s&brief=yes":     "bad-query",
 		"events?series=1":               "bad-query",
+		"events?ledger=1":               "bad-query",
+		"events?batch=1s&ledger=all":    "bad-query",
 		"ledger.jsonl?limit=0":          "bad-query",
 		"ledger?before=x":               "bad-query",
 	} {
@@ -219,5 +242,39 @@ func TestBatches(t *testing.T) {
 	}
 	if st, err := f.controller.Status("wiki"); err != nil || st.Evidence == nil {
 		t.Errorf("the evidence is gone for everybody: %v", err)
+	}
+}
+
+// TestWhatElseAPageIsTold: that the ledger was written, when its entry can be read; and every status after
+// a reload of the configuration.
+func TestWhatElseAPageIsTold(t *testing.T) {
+	f := newFixture(t)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	done := errors.New("seen")
+	written := false
+	err := f.Stream(ctx, "/api/v1/events?batch=10s&brief=1&ledger=1", "", func(e client.Event) error {
+		switch {
+		case e.Name == "routes" && !written:
+			f.controller.Note(shift.ActDrain, shift.Actor{Name: "ann"}, "vm", "10.0.0.1:80")
+		case e.Name == "ledger":
+			var news Written
+			entries, err := f.controller.History(shift.Filter{})
+			if wrong := json.Unmarshal(e.Data, &news); wrong != nil || err != nil || len(entries) != 1 || entries[0].Seq != news.Seq {
+				t.Errorf("%s: the ledger holds %v: %v", e.Data, entries, err)
+			}
+			written = true
+			return f.controller.Reload([]shift.RouteConfig{{Name: "new", From: "vm", To: "containers", Config: journey()}})
+		case e.Name == "routes":
+			var list []shift.Status
+			if err := json.Unmarshal(e.Data, &list); err != nil || len(list) != 1 || list[0].Route != "new" {
+				t.Errorf("after a reload: %s %v", e.Data, err)
+			}
+			return done
+		}
+		return nil
+	})
+	if !errors.Is(err, done) {
+		t.Error(err)
 	}
 }

@@ -37,6 +37,7 @@ type SeriesAnswer struct {
 	Route string `json:"route"`
 	Step  int64  `json:"step"`  // length of a step in seconds
 	Until int64  `json:"until"` // the end of the last step that is over: since of the next call
+	From  int64  `json:"from"`  // when the gateway began to keep such steps, seconds since the epoch
 	Columns
 	Share     []float32 `json:"share"`
 	Doubt     []float32 `json:"doubt"`
@@ -76,7 +77,7 @@ func (a *API) series(r *http.Request) (any, error) {
 	}
 	found := a.History.Series(name, span, from, time.Now())
 	made := SeriesAnswer{
-		Route: name, Step: found.Step, Until: found.Until, Columns: columns(found.Points),
+		Route: name, Step: found.Step, Until: found.Until, From: max(found.From, a.About().Started.Unix()), Columns: columns(found.Points),
 		Share: []float32{}, Doubt: []float32{}, Fallbacks: []uint32{}, Compared: []uint32{}, Different: []uint32{},
 	}
 	for _, p := range found.Points {
@@ -121,10 +122,15 @@ func since(r *http.Request) (time.Time, error) {
 
 func (a *API) latencies(r *http.Request) (any, error) {
 	name := r.PathValue("route")
-	if _, err := a.Controller.Status(name); err != nil {
+	status, err := a.Controller.Status(name)
+	if err != nil {
 		return answer(nil, err)
 	}
-	return a.History.Latencies(name), nil
+	found := a.History.Latencies(name)
+	if begun := status.Begun; found.Since.Before(begun) { // nothing has ended in the stage that is judged now
+		found = history.Latencies{Stage: status.Stage, Since: begun, Old: []history.Bar{}, New: []history.Bar{}}
+	}
+	return found, nil
 }
 
 func columns(points []history.Point) Columns {

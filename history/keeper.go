@@ -40,7 +40,7 @@ func (k *Keeper) Observe(o shift.Observation) {
 		}
 	}
 	if !s.detailed && watched(o.Place.State) && k.roomForDetail(o.Time) {
-		s.detail()
+		s.detail(o.Time.Unix())
 		k.detailed++
 	}
 	s.add(o)
@@ -115,7 +115,10 @@ type Series struct {
 	// Step is the length of a step in seconds.
 	Step int64
 	// Until is the end of the last step that is over, in seconds since the epoch. Later points are not known yet.
-	Until  int64
+	Until int64
+	// From is when these steps began to be kept, in seconds since the epoch; 0: with the process. A time before
+	// it that has no point is not known, rather than quiet.
+	From   int64
 	Points []Point
 }
 
@@ -131,7 +134,7 @@ func (k *Keeper) Series(route string, span time.Duration, from, now time.Time) S
 	s.turn(now.Unix())
 	l := s.level(span)
 	earliest := max(from.Unix(), now.Add(-min(span, l.span())).Unix())
-	return Series{Step: l.step, Until: l.stepOf(now.Unix()), Points: l.since(earliest)}
+	return Series{Step: l.step, Until: l.stepOf(now.Unix()), From: l.from, Points: l.since(earliest)}
 }
 
 // RecentStep is the step of Recent in seconds.
@@ -180,7 +183,7 @@ func (k *Keeper) Latencies(route string) Latencies {
 	defer k.mu.Unlock()
 	found := Latencies{Old: []Bar{}, New: []Bar{}}
 	if s := k.routes[route]; s != nil && s.detailed {
-		found.Stage, found.Since = strings.Clone(s.stage.place.Stage), s.stage.since
+		found.Stage, found.Since = strings.Clone(s.stage.name), s.stage.since
 		found.Old, found.New = s.stage.old.bars(), s.stage.new.bars()
 	}
 	return found

@@ -148,6 +148,48 @@ func TestLatenciesAreThoseOfTheStage(t *testing.T) {
 	}
 }
 
+// TestASecondJourneyBeginsAnew: its stage has the name of the first one's, and nothing else of it.
+func TestASecondJourneyBeginsAnew(t *testing.T) {
+	var k Keeper
+	for i, requests := range []int{10, 3} {
+		at := start.Add(time.Duration(i) * time.Hour)
+		o := traffic("wiki", at, shift.Shifting, 0.05, requests, 1, time.Millisecond)
+		o.Begun = at
+		k.Observe(o)
+		if l := k.Latencies("wiki"); l.Old[0].N != uint32(requests) || !l.Since.Equal(at) {
+			t.Errorf("journey %d: %+v", i+1, l)
+		}
+	}
+}
+
+// TestInMirrorThePairsAreShown: those are what is judged.
+func TestInMirrorThePairsAreShown(t *testing.T) {
+	var k Keeper
+	o := traffic("wiki", start, shift.Shifting, 0, 90, 10, time.Millisecond)
+	o.Place.Stage = shift.MirrorStage
+	for _, side := range []*judge.Tally{&o.Window.Pairs.Old, &o.Window.Pairs.New} {
+		side.Requests = 8
+		side.Latency.Add(100, 8)
+	}
+	k.Observe(o)
+	if l := k.Latencies("wiki"); len(l.Old) != 1 || l.Old[0].N != 8 || len(l.New) != 1 || l.New[0].N != 8 {
+		t.Errorf("%+v", l)
+	}
+}
+
+// TestSinceWhenStepsAreKept: a route that begins its journey was not quiet before it.
+func TestSinceWhenStepsAreKept(t *testing.T) {
+	var k Keeper
+	k.Observe(traffic("wiki", start, shift.Idle, 0, 5, 0, time.Millisecond))
+	begun := start.Add(time.Hour)
+	k.Observe(traffic("wiki", begun, shift.Shifting, 0.5, 5, 5, time.Millisecond))
+	for span, from := range map[time.Duration]int64{2 * time.Hour: begun.Unix(), 5 * time.Minute: begun.Unix()} {
+		if s := k.Series("wiki", span, time.Time{}, begun.Add(time.Minute)); s.From != from {
+			t.Errorf("steps of %d s are known from %d on, want %d", s.Step, s.From, from)
+		}
+	}
+}
+
 func TestDoubt(t *testing.T) {
 	for _, c := range []struct {
 		name     string

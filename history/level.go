@@ -63,6 +63,7 @@ func (r resolution) span() time.Duration { return time.Duration(r.step*int64(r.m
 // level keeps the last points of one resolution.
 type level struct {
 	resolution
+	from  int64   // nothing is known of the time before; 0: all of it is
 	ring  []Point // grows to most, then next is overwritten
 	next  int
 	begun bool  // a step is under way
@@ -70,8 +71,8 @@ type level struct {
 	sums  sums
 }
 
-func newLevel(r resolution) *level {
-	l := &level{resolution: r}
+func newLevel(r resolution, from int64) *level {
+	l := &level{resolution: r, from: from}
 	l.sums.doubt = -1
 	return l
 }

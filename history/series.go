@@ -26,17 +26,17 @@ type series struct {
 
 // stage holds the latencies of the stage that is under way, or, after a rollback, of the one that it ended.
 type stage struct {
-	place    shift.Place
+	name     string
 	since    time.Time
 	old, new tally
 }
 
-func newSeries() *series { return &series{levels: []*level{newLevel(five)}} }
+func newSeries() *series { return &series{levels: []*level{newLevel(five, 0)}} }
 
 // detail begins to keep finer and longer series.
-func (s *series) detail() {
+func (s *series) detail(now int64) {
 	s.detailed = true
-	s.levels = []*level{newLevel(second), s.levels[0], newLevel(ten), newLevel(long)}
+	s.levels = []*level{newLevel(second, now), s.levels[0], newLevel(ten, now), newLevel(long, now)}
 }
 
 // plain gives up what detail began.
@@ -72,13 +72,17 @@ func (s *series) add(o shift.Observation) {
 	}
 }
 
+// add counts what is judged: in mirror the requests that both sides had, else all.
 func (g *stage) add(o shift.Observation) {
-	if g.since.IsZero() || g.place.Stage != o.Place.Stage || g.place.Share != o.Place.Share {
-		*g = stage{place: o.Place, since: o.Time}
+	if g.name != o.Place.Stage || !g.since.Equal(o.Begun) {
+		*g = stage{name: o.Place.Stage, since: o.Begun}
 	}
-	g.place = o.Place
-	g.old.add(&o.Window.Old)
-	g.new.add(&o.Window.New)
+	old, new := &o.Window.Old, &o.Window.New
+	if o.Place.Stage == shift.MirrorStage {
+		old, new = &o.Window.Pairs.Old, &o.Window.Pairs.New
+	}
+	g.old.add(old)
+	g.new.add(new)
 }
 
 // turn ends the steps that are over, from the finest level on.

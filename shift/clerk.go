@@ -277,6 +277,9 @@ func (c *Controller) writeLedger() bool {
 	if err != nil && (former == nil || former.Error() != err.Error()) {
 		c.logger.Error("the ledger is not written; the entries are kept with the state", "error", err, "entries", len(outbox))
 	}
+	if err == nil {
+		c.hub.send(Event{Ledger: outbox[len(outbox)-1].Seq})
+	}
 	return err == nil
 }
 

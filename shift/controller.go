@@ -118,7 +118,8 @@ type route struct {
 	pending      *change   // being saved
 	promoteAfter time.Time // not before, after a promotion that failed
 
-	trial   trial // nil unless shifting or paused
+	trial   trial     // nil unless shifting or paused
+	begun   time.Time // when what ends began to be counted for it
 	found   finding
 	stage   sums // of the stage; what is older is in journey
 	journey sums // the old side in the stages of this journey that ended

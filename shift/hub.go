@@ -8,12 +8,16 @@ import (
 // subscriptionBuffer is how many events a subscriber may be behind.
 const subscriptionBuffer = 256
 
-// Event is what a subscriber gets: a route's new status, or the news that it was too slow.
+// Event is what a subscriber gets: one of these three.
 type Event struct {
-	// Status is the route's status after a change; nil when Lagged is set.
+	// Status is a route's status after a change; nil in other events.
 	Status *Status
-	// Lagged says that events were lost since the one before: ask for all Statuses once.
+	// Lagged says that what the subscriber knows is not whole: events were lost since the one before, or
+	// the configuration has changed. Ask for all Statuses once.
 	Lagged bool
+	// Ledger is the number of the ledger's last entry, when it has just been written; 0 in other events. It
+	// comes after the Status of the change: users are moved first, and written down then.
+	Ledger uint64
 }
 
 // Subscription is a stream of changes. Close it when it is no longer read.
@@ -24,8 +28,9 @@ type Subscription struct {
 	lagged bool // guarded by hub.mu
 }
 
-// Events is closed by Close. An event comes on every change of state, stage, verdict and problem, and
-// at most once a second while requests are counted on a route in a stage.
+// Events is closed by Close. An event comes on every change of state, stage, verdict and problem, when
+// the ledger has been written, after a Reload, and at most once a second while requests are counted on a
+// route in a stage.
 func (s *Subscription) Events() <-chan Event { return s.events }
 
 // Close ends the subscription; twice does no harm.
@@ -73,9 +78,9 @@ func (h *hub) wants() (status, evidence bool) {
 	return len(h.subscribers) > 0, evidence
 }
 
-// send never blocks: this is the only sender, so a place that is free stays free. The last place of a
+// send never blocks: nobody else sends while mu is held, so a place that is free stays free. The last place of a
 // buffer is for the word that events were lost.
-func (h *hub) send(status Status) {
+func (h *hub) send(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subscribers {
@@ -83,7 +88,7 @@ func (h *hub) send(status Status) {
 		switch {
 		case free > 1:
 			s.lagged = false
-			s.events <- Event{Status: &status}
+			s.events <- e
 		case free == 1 && !s.lagged:
 			s.lagged = true
 			s.events <- Event{Lagged: true}
@@ -103,5 +108,5 @@ func (c *Controller) publish(r *route) {
 	if evidence {
 		status.Evidence = r.evidence()
 	}
-	c.hub.send(status)
+	c.hub.send(Event{Status: &status})
 }

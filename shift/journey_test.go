@@ -353,6 +353,9 @@ func TestManualWaitsForAPerson(t *testing.T) {
 	})
 }
 
+// zone is this machine's at the time of the tests, as Next writes it.
+var zone = time.Date(2000, 1, 1, 0, 0, 0, 0, time.Local).Format("Z07:00")
+
 // TestNextNamesTheHoldWhenItIsLonger: when enough requests come sooner than the stage's hold ends, it is
 // the hold that is waited for, and the words say so.
 func TestNextNamesTheHoldWhenItIsLonger(t *testing.T) {
@@ -365,8 +368,39 @@ func TestNextNamesTheHoldWhenItIsLonger(t *testing.T) {
 		w.must(w.Resume(t.Context(), "wiki", somebody, ""))
 		w.traffic(healthy)
 		wait(2 * time.Minute)
-		if s := w.now(); !strings.Contains(s.Next, "before the stage's hold ends, 58m0s from now, at 2000-01-01 01:00:00") {
+		if s := w.now(); !strings.Contains(s.Next, "before the stage's hold ends, 58m0s from now, at 2000-01-01 01:00:00"+zone) {
 			t.Errorf("next %q", s.Next)
+		}
+	})
+}
+
+// TestNextInMirrorCountsCopies: there the old side is counted by the requests that were copied, which come
+// as fast as the copies and not as its users' requests do.
+func TestNextInMirrorCountsCopies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testConfig()
+		c.MinRequests = 1
+		w := open(t, wiki(c))
+		defer w.stop()
+		w.must(w.Start(t.Context(), "wiki", somebody, ""))
+		last := time.Now()
+		w.traffic(func(_ Placement, w *judge.Window) { // a hundred requests a second, one of them copied
+			if now := time.Now(); now.Sub(last) >= time.Second {
+				last = now
+				w.Old.Requests, w.New.Requests, w.Mirror.Compared = 100, 1, 1
+				w.Pairs.Old.Requests, w.Pairs.New.Requests = 1, 1
+				w.Pairs.New.Latency.Add(100, 1)
+				if now.Second()%2 == 0 { // the other ones the old side fails
+					w.Pairs.Old.Latency.Add(100, 1)
+				} else {
+					w.Pairs.Old.Failures = 1
+				}
+			}
+		})
+		wait(60 * time.Second)
+		s := w.now()
+		if !strings.Contains(s.Next, "more answers of the vm") || !strings.Contains(s.Next, "which at 1.0") {
+			t.Errorf("verdict %q, next %q", s.Verdict, s.Next)
 		}
 	})
 }

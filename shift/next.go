@@ -7,6 +7,10 @@ import (
 	"yadokari/judge"
 )
 
+// moment is how a time is written in a sentence: with its offset from UTC, because who reads it may be in
+// another zone than this machine.
+const moment = "2006-01-02 15:04:05Z07:00"
+
 // next says what will happen next. The caller holds r.mu.
 func (c *Controller) next(r *route, now time.Time) string {
 	if r.config.Config == nil {
@@ -48,7 +52,7 @@ func (r *route) nextStage(now time.Time) string {
 		return after + " after " + count
 	}
 	if hold := r.holdLeft(now); hold > 0 {
-		return fmt.Sprintf("%s at %s, in %s, if the verdict is pass", after, now.Add(hold).Format(time.TimeOnly), hold.Round(time.Second))
+		return fmt.Sprintf("%s at %s, in %s, if the verdict is pass", after, now.Add(hold).Format(moment), hold.Round(time.Second))
 	}
 	switch {
 	case r.found.verdict != Pass && blind:
@@ -85,7 +89,7 @@ func (r *route) slowest(rates Rates) (need judge.Need, rate float64, more bool) 
 			continue
 		}
 		comes := rates.New
-		if n.Old {
+		if n.Old && !r.record.Stage.Mirror { // there both sides are counted by the copies
 			comes = rates.Old
 		}
 		if !more || float64(n.Want-n.Have)*rate > float64(need.Want-need.Have)*comes {
@@ -106,5 +110,5 @@ func (r *route) until(missing uint64, rate float64, now time.Time) string {
 	if hold := r.holdLeft(now); hold > left {
 		form, left = "which at %.3g a second will be there before the stage's hold ends, %s from now, at %s", hold
 	}
-	return fmt.Sprintf(form, rate, left.Round(time.Second), now.Add(left).Format(time.DateTime))
+	return fmt.Sprintf(form, rate, left.Round(time.Second), now.Add(left).Format(moment))
 }

@@ -12,6 +12,8 @@ type Observation struct {
 	Time  time.Time
 	// Place is where the route was while it happened.
 	Place Place
+	// Begun is when the route began to be judged there: two stages of one name have two beginnings.
+	Begun time.Time
 	// Window is the controller's own and used again: copy what is kept.
 	Window *judge.Window
 	// Evidence is that of the stage with this window in it; nil when nothing is judged.
@@ -24,7 +26,7 @@ func (c *Controller) observe(r *route, place Place, w *judge.Window, now time.Ti
 	if c.observer == nil || r.gone || empty(w) {
 		return
 	}
-	o := Observation{Route: r.name, Time: now, Place: place, Window: w}
+	o := Observation{Route: r.name, Time: now, Place: place, Begun: r.begun, Window: w}
 	if e, ok := r.found.evidence.(judge.Evidence); ok && r.trial != nil {
 		o.Evidence = &e
 	}

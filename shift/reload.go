@@ -63,6 +63,7 @@ func (c *Controller) replace(configs []RouteConfig) error {
 		return true
 	})
 	c.setRoutes(list)
+	c.hub.send(Event{Lagged: true}) // routes may be new, gone, or on another journey
 	return nil
 }
 

@@ -220,10 +220,13 @@ func TestSubscribers(t *testing.T) {
 		if e := <-quick.Events(); e.Status == nil || e.Status.State != Shifting {
 			t.Fatalf("%+v", e)
 		}
+		if e := <-quick.Events(); e.Ledger != 1 || w.ledger.last() != 1 {
+			t.Fatalf("%+v when the ledger was written", e)
+		}
 		for range subscriptionBuffer {
 			w.must(w.Pause(t.Context(), "wiki", somebody, ""))
 			w.must(w.Resume(t.Context(), "wiki", somebody, ""))
-			for range 2 {
+			for range 4 { // two changes, each written down
 				if e := <-quick.Events(); e.Lagged {
 					t.Fatal("the quick one lags")
 				}
@@ -244,9 +247,42 @@ func TestSubscribers(t *testing.T) {
 		if e := <-slow.Events(); e.Status == nil || e.Status.State != Paused {
 			t.Errorf("after the lag: %+v", e)
 		}
+		w.must(w.Resume(t.Context(), "wiki", somebody, ""))
+		for range len(slow.Events()) {
+			<-slow.Events()
+		}
+		w.Note(ActDrain, somebody, "vm", "10.0.0.1:80")
+		synctest.Wait()
+		if e := <-slow.Events(); e.Ledger != w.ledger.last() || e.Status != nil {
+			t.Errorf("after a drain: %+v", e)
+		}
 		quick.Close()
 		quick.Close()
 		for range quick.Events() {
+		}
+	})
+}
+
+// TestSubscribersHearOfAReload: what they know of the routes is out of date then.
+func TestSubscribersHearOfAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, wiki(testConfig()))
+		defer w.stop()
+		s := w.Subscribe()
+		defer s.Close()
+		if err := w.Reload([]RouteConfig{wiki(testConfig()), {Name: "rest", From: "vm", To: "containers"}}); err != nil {
+			t.Fatal(err)
+		}
+		for e := range s.Events() {
+			if e.Lagged {
+				break
+			}
+			if len(s.Events()) == 0 {
+				t.Fatal("nobody is told of the new route")
+			}
+		}
+		if _, err := w.Status("rest"); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -30,6 +30,9 @@ type Status struct {
 	Rates Rates `json:"rates"`
 	// Since is when State was entered; for a route that never moved, when this process started.
 	Since time.Time `json:"since"`
+	// Begun is when the evidence of the stage began: with the stage, or later, with this process or a changed
+	// journey. Zero when nothing is judged.
+	Begun time.Time `json:"judgedSince,omitzero"`
 	// Hold is what is left of the stage's least time, in seconds.
 	Hold float64 `json:"holdRemaining"`
 	// Promote is auto or manual; empty without a shift.
@@ -97,6 +100,9 @@ func (c *Controller) describe(r *route, now time.Time) Status {
 		Verdict: r.found.verdict, Reason: r.found.reason, Numbers: r.numbers(now), Rates: r.pace.rates(now),
 		Since: r.record.Since, Hold: r.holdLeft(now).Seconds(), Stages: []string{},
 		By: r.record.By, Why: r.record.Why,
+	}
+	if r.trial != nil {
+		s.Begun = r.begun
 	}
 	if r.config.Config != nil {
 		s.Promote = r.config.Config.Promote

@@ -218,7 +218,7 @@ func (c *Controller) enter(r *route, next Record) {
 
 // judgeAnew begins the stage's evidence. The caller holds r.mu.
 func (c *Controller) judgeAnew(r *route) {
-	r.stage, r.trial = sums{}, nil
+	r.stage, r.trial, r.begun = sums{}, nil, time.Now()
 	if r.record.State == RolledBack {
 		return // the verdict that ended it stays to be seen
 	}
