@@ -40,19 +40,19 @@ func (w writeThrough) Write(p []byte) (int, error) {
 func TestTunnelThatIsBusyInOneDirection(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		b := c.Backends["vm"]
-		b.Upstream.Idle = 100 * time.Millisecond
+		b.Upstream.Idle = time.Second
 		c.Backends["vm"] = b
 	})
 	r.old.does(switching(func(c io.ReadWriter) {
-		for range 20 {
+		for range 60 { // longer together than one direction may be silent, each pause much shorter
 			_, _ = writeThrough{c}.Write([]byte("x"))
 			time.Sleep(20 * time.Millisecond)
 		}
 	}))
 	c, _ := r.dialUpgrade("echo")
 	defer func() { _ = c.Close() }()
-	if got, err := io.ReadAll(c); err != nil || len(got) != 20 {
-		t.Fatalf("%d of 20 bytes, %v", len(got), err)
+	if got, err := io.ReadAll(c); err != nil || len(got) != 60 {
+		t.Fatalf("%d of 60 bytes, %v", len(got), err)
 	}
 }
 
