@@ -156,7 +156,7 @@ func (r *Relay) enqueueWith(id uint64, e *wire.Envelope, text []byte, s state, o
 			r.logDropped("the queue is full", id, e, headerOf(text))
 			return nil, accepted(id, "dropped, the queue is full")
 		}
-		return nil, wire.Reply{Code: 452, Text: "4.3.1 The queue is full, try again later"}
+		return nil, fullQueue()
 	}
 	if r.spool != nil {
 		entry, err := r.spool.Append(id, e, text)
@@ -187,6 +187,10 @@ func (r *Relay) enqueueWith(id uint64, e *wire.Envelope, text []byte, s state, o
 		r.queue.postpone(it, it.next, "the mail server refused it for now")
 	}
 	return it, accepted(id, "queued")
+}
+
+func fullQueue() wire.Reply {
+	return wire.Reply{Code: 452, Text: "4.3.1 The queue is full, try again later"}
 }
 
 // place finds room in the queue, as Queue.Full says.

@@ -168,7 +168,7 @@ func (q *queue) oldestAge() time.Duration {
 //	GET    /queue/ID      Mail
 //	DELETE /queue/ID      remove it
 //	POST   /queue/ID/flush, POST /queue/flush
-//	POST   /inject        {"dir": DIRECTORY}, answered {"taken": N, "error": TEXT}
+//	POST   /inject        Order, answered InjectAnswer: it may have to be repeated
 //
 // It does not ask who calls: that is for whoever mounts it. All but GET change something.
 func (r *Relay) Handler() http.Handler {
@@ -198,20 +198,31 @@ func (r *Relay) Handler() http.Handler {
 	return mux
 }
 
+// injectTime is how long one call to inject takes mails: who has more calls again, and sees it go on.
+const injectTime = 3 * time.Second
+
 func (r *Relay) serveInject(w http.ResponseWriter, q *http.Request) {
-	var order struct {
-		Dir string `json:"dir"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, q.Body, 1<<16)).Decode(&order); err != nil || order.Dir == "" {
-		fail(w, http.StatusBadRequest, "wrong-body", errors.New(`the body must be {"dir": DIRECTORY}`))
+	var o Order
+	if err := json.NewDecoder(http.MaxBytesReader(w, q.Body, 1<<16)).Decode(&o); err != nil || o.From == "" {
+		fail(w, http.StatusBadRequest, "wrong-body", errors.New(`the body must be {"from": DIRECTORY or s3://BUCKET/PREFIX}`))
 		return
 	}
-	taken, err := r.Inject(order.Dir)
-	reply := map[string]any{"taken": taken}
+	taken, err := r.Inject(q.Context(), o, injectTime)
+	if errors.Is(err, ErrInjecting) {
+		answer(w, nil, err)
+		return
+	}
+	reply := InjectAnswer{Taken: taken}
 	if err != nil {
-		reply["error"] = err.Error()
+		reply.Error = err.Error()
 	}
 	answer(w, reply, nil)
+}
+
+// InjectAnswer is the answer to a call to inject.
+type InjectAnswer struct {
+	Taken
+	Error string `json:"error,omitempty"` // some mails were not taken, and why
 }
 
 func withID(f func(http.ResponseWriter, uint64)) http.HandlerFunc {
@@ -229,7 +240,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 	switch {
 	case errors.Is(err, ErrNoMail):
 		fail(w, http.StatusNotFound, "no-such-mail", err)
-	case errors.Is(err, ErrBusy):
+	case errors.Is(err, ErrBusy), errors.Is(err, ErrInjecting):
 		fail(w, http.StatusConflict, "busy", err)
 	case errors.Is(err, ErrStopping):
 		fail(w, http.StatusServiceUnavailable, "stopping", err)

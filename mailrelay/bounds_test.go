@@ -268,11 +268,8 @@ func TestAdmin(t *testing.T) {
 	do("POST", "/queue/flush", "", 200, nil)
 	do("POST", "/queue/"+list.Mails[1].ID+"/flush", "", 200, nil)
 	do("POST", "/inject", "{}", 400, nil)
-	var taken struct {
-		Taken int
-		Error string
-	}
-	do("POST", "/inject", `{"dir":"/nonexistent"}`, 200, &taken)
+	var taken InjectAnswer
+	do("POST", "/inject", `{"from":"/nonexistent"}`, 200, &taken)
 	if taken.Error == "" {
 		t.Error("nothing is said of a directory that does not exist")
 	}

@@ -3,10 +3,12 @@ package mailrelay
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,28 +19,73 @@ import (
 	"yadokari/mailrelay/sink"
 )
 
-// objects is a service that takes objects by PUT, as S3 does; refuse says which it does not take.
+// objects is a service that keeps objects, as S3 does; refuse says which PUT it does not take.
 type objects struct {
 	t       *testing.T
 	refuse  func(put int) bool
 	mu      sync.Mutex
 	puts    int
+	keep    bool              // DELETE is refused
 	content map[string][]byte // by path
 }
 
 func (o *objects) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		o.t.Error(err)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	content, there := o.content[q.URL.Path]
+	switch {
+	case q.Method == http.MethodPut:
+		o.put(w, q, body)
+	case q.Method == http.MethodDelete && o.keep:
+		w.WriteHeader(http.StatusForbidden)
+	case q.Method == http.MethodDelete:
+		delete(o.content, q.URL.Path)
+		w.WriteHeader(http.StatusNoContent)
+	case q.FormValue("list-type") == "2":
+		o.list(w, q.URL.Path+"/", q.FormValue("prefix"))
+	case q.Method == http.MethodGet && there:
+		w.Write(content)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func (o *objects) put(w http.ResponseWriter, q *http.Request, body []byte) {
 	o.puts++
 	if o.refuse(o.puts) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
-	if err != nil || q.Method != http.MethodPut || strings.Contains(q.Header.Get("Content-Encoding"), "aws-chunked") {
-		o.t.Errorf("%s %s: %v, %v", q.Method, q.URL, q.Header, err)
+	if strings.Contains(q.Header.Get("Content-Encoding"), "aws-chunked") {
+		o.t.Errorf("%s %s: %v", q.Method, q.URL, q.Header)
 	}
 	o.content[q.URL.Path] = body
+}
+
+func (o *objects) list(w http.ResponseWriter, bucket, prefix string) {
+	var keys []string
+	for path := range o.content {
+		if key, ok := strings.CutPrefix(path, bucket); ok && strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	fmt.Fprint(w, `<?xml version="1.0"?><ListBucketResult>`)
+	for _, key := range keys {
+		fmt.Fprintf(w, "<Contents><Key>%s</Key></Contents>", key)
+	}
+	fmt.Fprint(w, "</ListBucketResult>")
+}
+
+// left are the paths of all objects.
+func (o *objects) left() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Sorted(maps.Keys(o.content))
 }
 
 func bucketFor(t *testing.T, c *Config, refuse func(put int) bool) *objects {
@@ -97,7 +144,7 @@ func injectAll(t *testing.T, dirs ...string) {
 	r := start(t, c, Options{})
 	taken := 0
 	for _, dir := range dirs {
-		n, err := r.Inject(dir)
+		n, err := inject(r, dir)
 		if err != nil {
 			t.Fatal(dir, err)
 		}

@@ -93,8 +93,7 @@ type Leftover struct {
 	// that is not empty at the deadline is lost, and counted as dropped.
 	Dir string `yaml:"dir"`
 	// S3 is a bucket of AWS, or of another service that speaks the same protocol. A quarter of the stop's
-	// time for mail, at most 10 s, is kept for writing to it. Copy what is below one HOST-NUMBER to a directory
-	// (aws s3 cp --recursive) for yadokari mail inject.
+	// time for mail, at most 10 s, is kept for writing to it.
 	S3 *bucket.Config `yaml:"s3"`
 	// Spool also moves what is left in the spool: for a spool whose disk goes with the pod.
 	Spool bool `yaml:"spool" default:"false"`

@@ -51,6 +51,7 @@ type Relay struct {
 	giveUp    context.CancelFunc
 	attempts  sync.WaitGroup // deliveries that no worker waits for
 	workers   sync.WaitGroup // started by Run, under life
+	injecting sync.Mutex     // held by Inject
 	life      sync.RWMutex   // held for reading by who uses the queue from outside
 	ended     bool           // guarded by life: nothing may begin any more
 	draining  sync.Once

@@ -311,6 +311,12 @@ func TestSpooledMailsTakeTheirPlace(t *testing.T) {
 	}
 }
 
+// inject takes all that there is room for.
+func inject(r *Relay, from string) (mails int, err error) {
+	taken, err := r.Inject(context.Background(), Order{From: from}, time.Hour)
+	return taken.Mails, err
+}
+
 func TestLeftoverAndInject(t *testing.T) {
 	for _, spooled := range []bool{false, true} {
 		c := settings()
@@ -333,10 +339,10 @@ func TestLeftoverAndInject(t *testing.T) {
 		s := upstreamFor(t, &c, sink.Script{})
 		c.Spool = t.TempDir()
 		r = start(t, c, Options{})
-		if n, err := r.Inject(c.Leftover.Dir); n != 20 || err != nil {
+		if n, err := inject(r, c.Leftover.Dir); n != 20 || err != nil {
 			t.Fatal(n, err)
 		}
-		if n, err := r.Inject(c.Leftover.Dir); n != 0 || err != nil {
+		if n, err := inject(r, c.Leftover.Dir); n != 0 || err != nil {
 			t.Fatal("a second time", n, err)
 		}
 		until(t, func() bool { return len(s.Mails()) == 20 && r.Counts().Mails.Delivered == 20 })
@@ -351,7 +357,7 @@ func TestInjectNeedsSpool(t *testing.T) {
 	connect(t, r).send("a@b.test", to("x@y.test"), letter)
 	left := r.Drain(within(50 * time.Millisecond))
 	r = start(t, c, Options{})
-	if n, err := r.Inject(left.Where); n != 0 || err == nil || !strings.Contains(err.Error(), "spool") {
+	if n, err := inject(r, left.Where); n != 0 || err == nil || !strings.Contains(err.Error(), "spool") {
 		t.Errorf("%d taken, %v", n, err)
 	}
 	if n := r.Counts().Mails; n.Injected != 0 || n.Queued != 0 {

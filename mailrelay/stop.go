@@ -3,13 +3,8 @@ package mailrelay
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
-
-	"yadokari/mailrelay/spool"
 )
 
 // Result says how a stop ended.
@@ -85,93 +80,4 @@ func (r *Relay) urge(ctx context.Context) (enough func()) {
 		cancel()
 		urging.Wait()
 	}
-}
-
-// errNoSpool: mail that is safe on a disk must not become mail in memory, which a crash loses.
-var errNoSpool = errors.New("the queue is memory, and what is left over is safer where it is: set mail.spool")
-
-// Inject takes back what an earlier run has left in dir: a leftover directory, one of those in it, or
-// the spool of a relay that does not run any more. Every mail that is taken is safe in the queue
-// before it is removed there. It returns how many were taken; an error if some were not, for want of
-// room, say: call it again later. A relay without a spool takes none.
-func (r *Relay) Inject(dir string) (taken int, err error) {
-	r.life.RLock()
-	defer r.life.RUnlock()
-	if r.ended {
-		return 0, fmt.Errorf("mail: inject: %w", ErrStopping)
-	}
-	if r.spool == nil {
-		return 0, fmt.Errorf("mail: inject: %w", errNoSpool)
-	}
-	dirs, err := spoolsIn(dir)
-	if err != nil {
-		return 0, fmt.Errorf("mail: inject: %w", err)
-	}
-	for _, d := range dirs {
-		n, e := r.injectOne(d)
-		taken += n
-		if e != nil {
-			err = errors.Join(err, fmt.Errorf("mail: inject %s: %w", d, e))
-		}
-	}
-	return taken, err
-}
-
-// spoolsIn is dir, if it holds segments, or those directories in it that do.
-func spoolsIn(dir string) ([]string, error) {
-	if _, err := os.ReadDir(dir); err != nil {
-		return nil, err
-	}
-	if own, err := filepath.Glob(filepath.Join(dir, "*.mail")); err != nil || len(own) > 0 {
-		return []string{dir}, err
-	}
-	inside, err := filepath.Glob(filepath.Join(dir, "*", "*.mail"))
-	var dirs []string
-	for _, file := range inside {
-		if d := filepath.Dir(file); len(dirs) == 0 || dirs[len(dirs)-1] != d {
-			dirs = append(dirs, d)
-		}
-	}
-	return dirs, err
-}
-
-func (r *Relay) injectOne(dir string) (taken int, err error) {
-	in, found, err := spool.Open(dir, spool.Options{})
-	if err != nil {
-		return 0, err
-	}
-	r.report(found, dir)
-	for _, m := range found.Mails {
-		if r.refusing.Load() {
-			err = ErrStopping
-			break
-		}
-		if err = r.injectMail(in, m); err != nil {
-			break
-		}
-		taken++
-	}
-	if err = errors.Join(err, in.Close()); err == nil && len(found.Damaged) == 0 {
-		_ = os.Remove(filepath.Join(dir, "lock"))
-		_ = os.Remove(dir) // it may hold something else: then it stays
-	}
-	return taken, err
-}
-
-func (r *Relay) injectMail(in *spool.Spool, m spool.Mail) error {
-	envelope, reader, err := in.Read(m.Entry)
-	if err != nil {
-		return err
-	}
-	var text sliceWriter
-	_, err = reader.WriteTo(&text)
-	if err = errors.Join(err, reader.Close()); err != nil {
-		return err
-	}
-	envelope.To = pick(envelope.To, openRecipients(&item{entry: m.Entry}, len(envelope.To)))
-	e := envelope
-	if it, reply := r.enqueue(r.nextID(), &e, text, ready, fromLeftover); it == nil {
-		return fmt.Errorf("mail %s: %s", name(m.Entry.ID()), reply)
-	}
-	return in.Remove(m.Entry)
 }

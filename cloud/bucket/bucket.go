@@ -1,5 +1,5 @@
 // Package bucket writes objects to a bucket of Amazon S3, or of another service that speaks its
-// protocol.
+// protocol, and reads them back.
 package bucket
 
 import (
@@ -62,9 +62,14 @@ type Writer struct {
 
 // New returns a writer. A transport of nil is the SDK's own. It fails when no region is known.
 func New(ctx context.Context, c Config, transport http.RoundTripper) (*Writer, error) {
+	w, _, err := open(ctx, c, transport)
+	return w, err
+}
+
+func open(ctx context.Context, c Config, transport http.RoundTripper) (*Writer, *s3.Client, error) {
 	loaded, err := c.Load(ctx, transport)
 	if err != nil {
-		return nil, fmt.Errorf("s3 %s: %w", c.Bucket, err)
+		return nil, nil, fmt.Errorf("s3 %s: %w", c.Bucket, err)
 	}
 	client := s3.NewFromConfig(loaded, func(o *s3.Options) {
 		o.UsePathStyle = c.PathStyle
@@ -74,7 +79,7 @@ func New(ctx context.Context, c Config, transport http.RoundTripper) (*Writer, e
 		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = partSize, partSize, 2
 		o.FailTimeout = c.Timeout
 	})
-	return &Writer{bucket: c.Bucket, up: up}, nil
+	return &Writer{bucket: c.Bucket, up: up}, client, nil
 }
 
 // Put writes an object whose content is data, gzipped. When it returns nil the object is there, whole;

@@ -226,6 +226,46 @@ func TestInjectTakesBackWhatWasLeft(t *testing.T) {
 	}
 }
 
+// TestInjectWaitsForRoom takes more mails back than the queue holds, and gives up when none of them leaves it.
+func TestInjectWaitsForRoom(t *testing.T) {
+	const mails = 5
+	first, _ := relay(t, nil)
+	for n := range mails {
+		if code, err := sendOne(t, first.Addr().String(), "Subject: waits\n\nx\n", "-f", fmt.Sprintf("app%d@example.org", n), "ann@example.org"); code != 0 {
+			t.Fatal(code, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	where := first.Drain(ctx).Where
+	small := func(c *mailrelay.Config) { c.Spool, c.Queue.Messages = t.TempDir(), 2 }
+	_, stuck := relay(t, small)
+	code, out, err := yadokari(t, map[string]string{"YADOKARI_AGENT_ADMIN": stuck}, "mail", "inject", where, "-o", "json", "--wait", "1s")
+	if code != 1 || !strings.Contains(out, `"taken": 2`) || !strings.Contains(err, "2 mails taken back so far") || !strings.Contains(out, `"full": true`) || !strings.Contains(err, "the queue is full") {
+		t.Errorf("exit %d, %s, %s", code, out, err)
+	}
+	server, failed := sink.Listen("127.0.0.1:0", sink.Script{})
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	t.Cleanup(server.Close)
+	_, url := relay(t, func(c *mailrelay.Config) { small(c); c.Upstream.Address = server.Addr() })
+	code, out, err = yadokari(t, map[string]string{"YADOKARI_AGENT_ADMIN": url}, "mail", "inject", where)
+	if code != 0 || out != "3 mails taken back\n" {
+		t.Errorf("exit %d, %s, %s", code, out, err)
+	}
+	waitFor(t, func() bool { return len(server.Mails()) == 3 })
+}
+
+// TestInjectRefusesOtherPlaces takes what is no place for wrong usage.
+func TestInjectRefusesOtherPlaces(t *testing.T) {
+	for _, where := range []string{"gs://mails/left", "s3://", "s3:///left", "https://mails.s3.amazonaws.com/left"} {
+		if code, _, err := yadokari(t, nil, "mail", "inject", where); code != 2 || !strings.Contains(err, "s3://BUCKET/PREFIX") {
+			t.Errorf("%s: exit %d, %s", where, code, err)
+		}
+	}
+}
+
 func TestMailWithoutAnAgent(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()

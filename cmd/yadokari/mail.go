@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +25,7 @@ func newMailCommand(env *environment) *cobra.Command {
 		Short: "Look at the mail queue, and take left over mail back",
 		Long: `Look at the queue of the agent that runs here, or at --admin, try mail again at once, take a mail out,
 or take back what an earlier agent has left over.`,
-		Example: "  yadokari mail queue\n  yadokari mail flush\n  yadokari mail inject /var/spool/yadokari/leftover",
+		Example: "  yadokari mail queue\n  yadokari mail flush\n  yadokari mail inject /var/spool/yadokari/leftover\n  yadokari mail inject s3://mails/left/",
 	}, v.newQueue(), v.newShow(), v.newFlush(), v.newRemove(), v.newInject())
 	v.addFlags(command)
 	return command
@@ -125,36 +123,4 @@ func (v *mailVerbs) change(ctx context.Context, method, path, key, words string)
 		return err
 	}
 	return v.env.print(answer, func(w io.Writer) { fmt.Fprintf(w, "%d mails %s\n", answer[key], words) })
-}
-
-// injected is the answer to inject.
-type injected struct {
-	Taken int    `json:"taken"`
-	Error string `json:"error,omitempty"`
-}
-
-func (v *mailVerbs) newInject() *cobra.Command {
-	return &cobra.Command{
-		Use: "inject DIRECTORY", Short: "Take back mail that an earlier agent has left over",
-		Long: `Take back what an earlier agent has left in a directory, on the machine the agent runs on: its leftover
-directory, one of those in it, or a spool that no agent uses. A mail is safe in the agent's spool before it
-is removed there; an agent without a spool takes none. What does not find room stays; call it again.`,
-		Example: "  yadokari mail inject /var/spool/yadokari/leftover",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := filepath.Abs(args[0])
-			if err != nil {
-				return err
-			}
-			answer, err := call[injected](cmd.Context(), &v.remote, "POST", "/api/v1/mail/inject", map[string]string{"dir": dir})
-			if err != nil {
-				return err
-			}
-			err = v.env.print(answer, func(w io.Writer) { fmt.Fprintf(w, "%d mails taken back\n", answer.Taken) })
-			if answer.Error != "" {
-				err = errors.Join(err, errors.New(answer.Error))
-			}
-			return err
-		},
-	}
 }

@@ -18,7 +18,9 @@ func (s *Spool) commitLoop() {
 		select {
 		case _, open = <-s.wake:
 		case <-tick.C:
-			s.syncMarks()
+			if err := s.Sync(); err != nil {
+				s.report(err)
+			}
 		}
 		s.mu.Lock()
 		batch := s.waiting
@@ -139,8 +141,8 @@ func (s *Spool) writeAll(seg *segment, batch []*write) (end int64, err error) {
 	return end, err
 }
 
-// syncMarks makes the marks survive a crash of the machine.
-func (s *Spool) syncMarks() {
+// Sync makes what was settled and removed survive a crash of the machine now, and not only within a second.
+func (s *Spool) Sync() (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, seg := range s.segments {
@@ -150,11 +152,12 @@ func (s *Spool) syncMarks() {
 		seg.marksOpen = false
 		seg.users++
 		s.mu.Unlock()
-		err := seg.done.Sync()
+		failed := seg.done.Sync()
 		s.mu.Lock()
 		seg.users--
-		if err = errors.Join(err, s.leave(seg)); err != nil {
-			s.report(fmt.Errorf("spool: sync marks: %w", err))
+		if failed = errors.Join(failed, s.leave(seg)); failed != nil {
+			err = errors.Join(err, fmt.Errorf("spool: sync marks: %w", failed))
 		}
 	}
+	return err
 }

@@ -58,14 +58,16 @@ func (s *Spool) sequences() ([]uint64, error) {
 	}
 	var seqs, marks []uint64
 	for _, entry := range names {
-		name, isMails := strings.CutSuffix(entry, mailSuffix)
-		name, isMarks := strings.CutSuffix(name, doneSuffix)
+		name, ok := SegmentName(entry)
+		if !ok {
+			continue
+		}
 		seq, err := strconv.ParseUint(name, 16, 64)
 		switch {
-		case err != nil || len(name) != 16:
-		case isMails:
+		case err != nil:
+		case strings.HasSuffix(entry, mailSuffix):
 			seqs = append(seqs, seq)
-		case isMarks:
+		default:
 			marks = append(marks, seq)
 		}
 	}

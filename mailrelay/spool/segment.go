@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 )
 
 // Entry is one mail in a spool. Its methods and Spool's may be called by one goroutine at a time.
@@ -73,6 +74,13 @@ const (
 	mailSuffix = ".mail"
 	doneSuffix = ".done"
 )
+
+// SegmentName is what a file of a segment has in common with the segment's other file, if the name is one's.
+func SegmentName(file string) (name string, ok bool) {
+	name, isMails := strings.CutSuffix(file, mailSuffix)
+	name, isMarks := strings.CutSuffix(name, doneSuffix)
+	return name, isMails != isMarks && len(name) == 16
+}
 
 func (s *Spool) newSegment() (*segment, error) {
 	s.seq++
