@@ -220,16 +220,9 @@ func TestCompact(t *testing.T) {
 		if disk <= 2*live+4*full {
 			break
 		}
-		put(t, s, 5000)
-		s.mu.Lock()
-		for e := range s.active.live {
-			if e.id == 5000 {
-				if err := s.remove(e); err != nil {
-					t.Fatal(err)
-				}
-			}
+		if err := s.Remove(put(t, s, 5000)); err != nil {
+			t.Fatal(err)
 		}
-		s.mu.Unlock()
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
