@@ -36,10 +36,7 @@ func (r *Relay) notify(id uint64, e *wire.Envelope, header []byte, failures []fa
 	}
 	own := r.nextID()
 	notice := &wire.Envelope{To: []string{e.From}, UTF8: !wire.ASCII(e.From), Accepted: time.Now()}
-	for _, f := range failures {
-		notice.UTF8 = notice.UTF8 || !wire.ASCII(f.to)
-	}
-	text := r.notice(own, e, header, failures, notice.UTF8)
+	text := r.bounce(own, e, header, failures, notice.UTF8)
 	notice.EightBit = !wire.ASCII(text)
 	if it, reply := r.enqueue(own, notice, text, ready, fromUs); it == nil {
 		r.log.Error("a bounce was lost", "mail", name(id), "reason", reply.String())
@@ -50,43 +47,6 @@ func (r *Relay) notify(id uint64, e *wire.Envelope, header []byte, failures []fa
 			c.Recipients.add(dropped, 1)
 		})
 	}
-}
-
-// notice writes a delivery status notification (RFC 3464) with the header of the mail.
-func (r *Relay) notice(own uint64, e *wire.Envelope, header []byte, failures []failure, utf8 bool) []byte {
-	var b bytes.Buffer
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
-	boundary := name(own) + "/" + r.hostname
-	status, address, headers := "message/delivery-status", "rfc822", "text/rfc822-headers"
-	if utf8 { // RFC 6533
-		status, address, headers = "message/global-delivery-status", "utf-8", "message/global-headers"
-	}
-	line("Date: %s", time.Now().Format(time.RFC1123Z))
-	line("From: Mail Delivery System <MAILER-DAEMON@%s>", r.hostname)
-	line("To: <%s>", e.From)
-	line("Subject: Undelivered Mail Returned to Sender")
-	line("Message-ID: <%s@%s>", name(own), r.hostname)
-	line("Auto-Submitted: auto-replied")
-	line("MIME-Version: 1.0")
-	line("Content-Type: multipart/report; report-type=delivery-status; boundary=%q", boundary)
-	line("")
-	line("--%s\r\nContent-Type: text/plain; charset=utf-8\r\n", boundary)
-	line("Your mail could not be delivered to:\r\n")
-	for _, f := range failures {
-		line("  <%s>\r\n    %s", f.to, fold(f.reply.String()))
-	}
-	line("\r\n--%s\r\nContent-Type: %s\r\n", boundary, status)
-	line("Reporting-MTA: dns; %s", r.hostname)
-	line("Arrival-Date: %s", e.Accepted.Format(time.RFC1123Z))
-	for _, f := range failures {
-		line("\r\nFinal-Recipient: %s; %s\r\nAction: failed", address, f.to)
-		line("Status: %s", f.status())
-		line("Diagnostic-Code: smtp; %s", fold(f.reply.String()))
-	}
-	line("\r\n--%s\r\nContent-Type: %s\r\n", boundary, headers)
-	b.Write(header)
-	line("\r\n--%s--", boundary)
-	return b.Bytes()
 }
 
 // status is the RFC 3463 code; a mail that is given up has failed for good, whatever the last answer.
