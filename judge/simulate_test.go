@@ -308,3 +308,43 @@ func TestSimulateTail(t *testing.T) {
 	}
 	t.Fatalf("not seen: %s", trial.Verdict().Reason)
 }
+
+// TestSimulateAllTests asks for the verdict of a whole trial after every window: errors, three quantiles
+// and, in mirror, differences share one alpha, and a side that is at every tolerance is as good.
+func TestSimulateAllTests(t *testing.T) {
+	const differences = 0.02
+	for _, mirror := range []bool{false, true} {
+		for _, kind := range heavy {
+			t.Run(fmt.Sprintf("%s, mirror %v", kind.name, mirror), func(t *testing.T) {
+				t.Parallel()
+				const alpha = 0.2
+				c := Criteria{Alpha: alpha, Mirror: mirror, Share: 0.5, Tolerance: Tolerance{
+					Errors: 0.005, P50: share(0.1), P95: share(0.1), P99: share(0.1), Differences: differences}}
+				runs, count := 300**times, 0
+				var w Window
+				for run := range runs {
+					trial := NewTrial(c)
+					traffic := traffic{random: seeded(run, 7), size: 100, share: 0.5, old: 0.01, new: 0.015, bursts: 0.0005,
+						outage: 0.02, outages: 0.3, latency: kind.latency, slower: 1.1}
+					for range 60 {
+						traffic.next(&w)
+						if mirror {
+							w.Pairs = Pairs{w.Old, w.New}
+							w.Mirror.Compared = w.New.Requests
+							w.Mirror.Different = uint64(binomial(traffic.random, int(w.New.Requests), differences))
+						}
+						trial.Add(&w)
+						if trial.Verdict().Outcome == Fail {
+							count++
+							break
+						}
+					}
+				}
+				t.Logf("%d of %d condemned", count, runs)
+				if most := mayCondemn(runs, alpha); count > most {
+					t.Errorf("%d of %d condemned, chance allows %d", count, runs, most)
+				}
+			})
+		}
+	}
+}
