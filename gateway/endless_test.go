@@ -30,40 +30,39 @@ func stream(more <-chan bool) http.HandlerFunc {
 	}
 }
 
+// newStream is a rig with a stream of the new side that a user reads.
+func newStream(t *testing.T) (r *rig, more chan<- bool, events io.Reader) {
+	t.Helper()
+	r = newRig(t)
+	r.share(1)
+	told := make(chan bool)
+	r.new.does(stream(told))
+	resp, err := r.client.Get(r.base + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return r, told, resp.Body
+}
+
 // What has no end counts when it begins: a verdict cannot wait for hours.
 func TestEndlessAnswersCountAtTheirBeginning(t *testing.T) {
 	t.Run("events", func(t *testing.T) {
-		r := newRig(t)
-		r.share(1)
-		more := make(chan bool)
-		r.new.does(stream(more))
-		resp, err := r.client.Get(r.base + "/events")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
+		r, more, events := newStream(t)
 		if w := r.window(); w.New.Requests != 1 || w.New.Failures != 0 {
 			t.Errorf("while events come: %d requests, %d failures", w.New.Requests, w.New.Failures)
 		}
 		more <- false
-		_, _ = io.ReadAll(resp.Body)
+		_, _ = io.ReadAll(events)
 		eventually(t, "the request goes on", func() bool { return r.inFlight.Load() == 0 })
 		if w := r.window(); w.New.Requests != 0 {
 			t.Errorf("the end counted once more")
 		}
 	})
 	t.Run("events that break off", func(t *testing.T) {
-		r := newRig(t)
-		r.share(1)
-		more := make(chan bool)
-		r.new.does(stream(more))
-		resp, err := r.client.Get(r.base + "/events")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
+		r, more, events := newStream(t)
 		more <- true
-		_, _ = io.ReadAll(resp.Body)
+		_, _ = io.ReadAll(events)
 		eventually(t, "the request goes on", func() bool { return r.inFlight.Load() == 0 })
 		if w := r.window(); w.New.Requests != 2 || w.New.Failures != 1 || w.Streak != 1 {
 			t.Errorf("%d requests, %d failures, a streak of %d", w.New.Requests, w.New.Failures, w.Streak)

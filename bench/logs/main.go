@@ -15,9 +15,10 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"yadokari/bench/median"
 )
 
 // figures are what one run measured.
@@ -108,27 +109,19 @@ func compare(dir string, mib, rounds, many int) error {
 			results[c.name] = append(results[c.name], f)
 		}
 	}
-	base := median(results[contestants[0].name])
+	base := medians(results[contestants[0].name])
 	fmt.Printf("\nmedian, and as a ratio to rsyslog; wanted: at least %d, at most %.2f, at most %d MiB\n", wantRate, wantCPU, wantRSS)
 	for _, c := range contestants {
-		m := median(results[c.name])
+		m := medians(results[c.name])
 		fmt.Printf("%-22s %7.0f MB/s (%.2f)  %6.2f CPU s/GB (%.2f)  %5.0f MiB\n", c.name, m.rate, m.rate/base.rate, m.cpu, m.cpu/base.cpu, m.rss)
 	}
 	return nil
 }
 
-func median(list []figures) figures {
-	pick := func(f func(figures) float64) float64 {
-		values := make([]float64, len(list))
-		for i, x := range list {
-			values[i] = f(x)
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
-	}
+func medians(list []figures) figures {
 	return figures{
-		rate: pick(func(f figures) float64 { return f.rate }), cpu: pick(func(f figures) float64 { return f.cpu }),
-		rss: pick(func(f figures) float64 { return f.rss }),
+		rate: median.Of(list, func(f figures) float64 { return f.rate }), cpu: median.Of(list, func(f figures) float64 { return f.cpu }),
+		rss: median.Of(list, func(f figures) float64 { return f.rss }),
 	}
 }
 

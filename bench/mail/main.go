@@ -19,8 +19,9 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"slices"
 	"time"
+
+	"yadokari/bench/median"
 )
 
 // figures are what one run measured.
@@ -74,27 +75,19 @@ func main() {
 			results[c.name] = append(results[c.name], f)
 		}
 	}
-	base := median(results["Postfix"])
+	base := medians(results["Postfix"])
 	fmt.Printf("\nmedian, and as a ratio to Postfix\n")
 	for _, c := range all {
-		m := median(results[c.name])
+		m := medians(results[c.name])
 		fmt.Printf("%-22s %7.0f mails/s (%.2f)  %7.0f us CPU a mail (%.2f)\n", c.name, m.rate, m.rate/base.rate, m.cpu, m.cpu/base.cpu)
 	}
 }
 
-func median(list []figures) figures {
-	pick := func(f func(figures) float64) float64 {
-		values := make([]float64, len(list))
-		for i, x := range list {
-			values[i] = f(x)
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
-	}
+func medians(list []figures) figures {
 	return figures{
-		pick(func(f figures) float64 { return f.accepted }),
-		pick(func(f figures) float64 { return f.rate }),
-		pick(func(f figures) float64 { return f.cpu }),
+		accepted: median.Of(list, func(f figures) float64 { return f.accepted }),
+		rate:     median.Of(list, func(f figures) float64 { return f.rate }),
+		cpu:      median.Of(list, func(f figures) float64 { return f.cpu }),
 	}
 }
 

@@ -13,10 +13,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"yadokari/bench/median"
 )
 
 type options struct {
@@ -128,17 +129,11 @@ func compare(o options, proxies []*process, size, conns int) error {
 
 // medians takes the median of each figure for itself.
 func medians(list []sample) sample {
-	of := func(figure func(sample) float64) float64 {
-		sorted := make([]float64, len(list))
-		for i, s := range list {
-			sorted[i] = figure(s)
-		}
-		slices.Sort(sorted)
-		return sorted[len(sorted)/2]
-	}
 	return sample{
-		cpu: of(func(s sample) float64 { return s.cpu }), rate: of(func(s sample) float64 { return s.rate }),
-		p50: of(func(s sample) float64 { return s.p50 }), p99: of(func(s sample) float64 { return s.p99 }),
+		cpu:  median.Of(list, func(s sample) float64 { return s.cpu }),
+		p50:  median.Of(list, func(s sample) float64 { return s.p50 }),
+		p99:  median.Of(list, func(s sample) float64 { return s.p99 }),
+		rate: median.Of(list, func(s sample) float64 { return s.rate }),
 	}
 }
 
