@@ -11,7 +11,8 @@ import (
 // Config is one item of agent.logs in yadokari.yaml: which files, cut how, sent where.
 type Config struct {
 	// Path is the files to ship, absolute; *, ? and [a-z] match within one name. Every file that matches
-	// is shipped from its first byte; files that appear later are found within a second.
+	// is shipped from its first byte; files that appear later are opened at once (by inotify), or found within a
+	// second where that cannot be had.
 	Path string `yaml:"path" required:"true"`
 	// Rotated is a pattern, as Path, of the names that rotation gives files, when those are not Path's
 	// directory and name with something appended. It is only used to find again what was renamed or copied.

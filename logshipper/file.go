@@ -41,29 +41,30 @@ type file struct {
 	base     int64 // offset of the first byte on disk: more than 0 for the rest in a leftover
 	rest     bool  // in a leftover: an agent may go on with what follows, under the same id
 
-	handle  *os.File // nil: closed for now, or not found
-	head    uint64   // hash of the first headLen bytes
-	headLen int64
-	read    mark // taken into batches
-	acked   mark // safe at the output
-	tail    []byte
-	size    int64 // as seen last
-	before  int64 // the size before it grew last
-	noted   int64 // up to where its bytes are counted as found
-	changed time.Time
-	gone    time.Time // since when the pattern leads to no path of it; zero: it does
-	modTime time.Time
-	pending []stamp
-	listed  bool      // at a path that the pattern matches
-	saved   bool      // in the checkpoint on disk
-	missing bool      // in the checkpoint, and its directory is not there, or could not be looked into, or
-	trouble error     // it could not be opened, or read
-	retryAt time.Time // after an error of reading
-	logged  time.Time // the error
-	barren  int64     // the size at which nothing could be taken,
-	barely  reading   // and how it was tried
-	ended   bool      // nothing will be read any more: truncated, or not found
-	prefix  []byte
+	handle   *os.File // nil: closed for now, or not found
+	head     uint64   // hash of the first headLen bytes
+	headLen  int64
+	read     mark // taken into batches
+	acked    mark // safe at the output
+	tail     []byte
+	size     int64 // as seen last
+	before   int64 // the size before it grew last
+	noted    int64 // up to where its bytes are counted as found
+	changed  time.Time
+	gone     time.Time // since when the pattern leads to no path of it; zero: it does
+	modTime  time.Time
+	pending  []stamp
+	unlinked bool      // no path leads to it: when it is closed it is gone
+	listed   bool      // at a path that the pattern matches
+	saved    bool      // in the checkpoint on disk
+	missing  bool      // in the checkpoint, and its directory is not there, or could not be looked into, or
+	trouble  error     // it could not be opened, or read
+	retryAt  time.Time // after an error of reading
+	logged   time.Time // the error
+	barren   int64     // the size at which nothing could be taken,
+	barely   reading   // and how it was tried
+	ended    bool      // nothing will be read any more: truncated, or not found
+	prefix   []byte
 }
 
 // stat looks at the open file. shrunk tells that bytes which were read are not there any more.
@@ -73,7 +74,7 @@ func (f *file) stat(now time.Time) (shrunk bool, err error) {
 		return false, err
 	}
 	size := info.Size() + f.base
-	f.modTime = info.ModTime()
+	f.modTime, f.unlinked = info.ModTime(), isUnlinked(info)
 	if size < f.read.offset || size < f.size {
 		return true, nil
 	}
@@ -241,6 +242,12 @@ func hashOf(handle *os.File, at, length int64) (uint64, error) {
 		return 0, err
 	}
 	return xxhash.Sum64(data), nil
+}
+
+// isUnlinked tells that an open file has no name any more.
+func isUnlinked(info os.FileInfo) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && s.Nlink == 0
 }
 
 // inode is what the system calls a file.

@@ -93,6 +93,11 @@ func (s *files) adopt(path string, now time.Time) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.adoptOpen(handle, path, now)
+}
+
+// adoptOpen is adopt for a file that is open.
+func (s *files) adoptOpen(handle *os.File, path string, now time.Time) (*file, error) {
 	info, err := handle.Stat()
 	if err != nil {
 		return nil, errors.Join(err, handle.Close())
@@ -100,6 +105,9 @@ func (s *files) adopt(path string, now time.Time) (*file, error) {
 	node := inodeOf(info)
 	if awaited, err := s.isAwaited(node, path, now); awaited || err != nil {
 		return nil, errors.Join(err, handle.Close())
+	}
+	if info.Size() == 0 && s.isRotated(path) { // a copy in the making, say: it is looked at when it holds something
+		return nil, handle.Close()
 	}
 	if s.inodes[node] != nil || s.isCopy(handle, node, path, info.Size()) {
 		return nil, handle.Close()

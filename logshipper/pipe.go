@@ -40,6 +40,11 @@ type pipe struct {
 	lock    *os.File
 	fixed   bool // the files are those of a leftover: none is looked for
 
+	watcher   *watcher // nil: scans find what they find
+	unwatched bool     // a directory is not watched
+	fresh     chan fresh
+	came      bool // one of fresh was new
+
 	mu       sync.Mutex
 	files    *files
 	counts   Counts
@@ -53,6 +58,7 @@ type pipe struct {
 	full  bool     // batch takes no more
 	first int      // the file that is read first, in turn
 
+	hasty     bool      // the batch does not wait: a file that nobody else keeps may be in it
 	dirty     bool      // the checkpoint on disk is not up to date
 	lastScan  time.Time // zero: none yet
 	nextScan  time.Time
@@ -74,7 +80,7 @@ func newPipe(c *Config, o Output, where place, m *memory, log *slog.Logger) (*pi
 		log:   log.With("path", c.Path, "output", o.key()),
 		split: splitter{limit: int(c.Line)}, store: filepath.Join(c.Checkpoints, checkpointName(c.Path, o.key())),
 		queue: make(chan *batch), done: make(chan delivery), flushes: make(chan context.Context, 1),
-		hurry: make(chan struct{}), ended: make(chan struct{}),
+		hurry: make(chan struct{}), ended: make(chan struct{}), fresh: make(chan fresh, mostFresh),
 	}
 	if c.Start != "" {
 		start, err := regexp.Compile(c.Start)
@@ -187,6 +193,10 @@ func (p *pipe) forsake(f *file, bytes int64, why string) {
 
 func (p *pipe) adopt(path string, now time.Time) (adopted bool) {
 	f, err := p.files.adopt(path, now)
+	return p.adopted(f, path, err, now)
+}
+
+func (p *pipe) adopted(f *file, path string, err error, now time.Time) bool {
 	p.tell(path, err, now)
 	if f != nil {
 		p.note(f)
@@ -196,16 +206,56 @@ func (p *pipe) adopt(path string, now time.Time) (adopted bool) {
 	return f != nil
 }
 
+// welcome takes up a file that has just appeared.
+func (p *pipe) welcome(f fresh, now time.Time) {
+	if f.handle == nil {
+		p.nextScan = now
+		return
+	}
+	if p.files.isRotated(f.path) { // it may be a copy in the making: what it is a scan tells
+		f.close()
+		return
+	}
+	info, err := f.handle.Stat()
+	if err != nil {
+		f.close()
+		return
+	}
+	switch known := p.files.inodes[inodeOf(info)]; {
+	case known == nil:
+		one, err := p.files.adoptOpen(f.handle, f.path, now)
+		p.came = p.adopted(one, f.path, err, now) || p.came
+	case known.handle == nil:
+		p.reopenAs(known, f.handle, f.path, now)
+	default:
+		f.close()
+	}
+}
+
+// welcomeAll takes up all that have appeared.
+func (p *pipe) welcomeAll(now time.Time) {
+	for {
+		select {
+		case f := <-p.fresh:
+			p.welcome(f, now)
+		default:
+			return
+		}
+	}
+}
+
 // scan looks for files.
 func (p *pipe) scan(now time.Time) {
 	p.nextScan = now.Add(scanEvery)
 	p.seek(now)
 	if !p.fixed {
+		p.watchDirs()
 		paths, _ := filepath.Glob(p.config.Path) // the pattern is valid
 		for _, f := range p.files.list {
 			f.listed = false
 		}
-		fresh := false
+		fresh := p.came
+		p.came = false
 		for _, path := range paths {
 			fresh = p.see(path, now) || fresh
 		}
@@ -303,6 +353,11 @@ func (p *pipe) reopen(f *file, path string, now time.Time) {
 	if err != nil {
 		return // the next scan tries again
 	}
+	p.reopenAs(f, handle, path, now)
+}
+
+// reopenAs is reopen with the handle.
+func (p *pipe) reopenAs(f *file, handle *os.File, path string, now time.Time) {
 	same, err := f.compare(handle, f.read)
 	if err != nil {
 		_ = handle.Close() // it was only read
@@ -323,15 +378,20 @@ func (p *pipe) reopen(f *file, path string, now time.Time) {
 // retire closes files that are quiet, and forgets those that are gone.
 func (p *pipe) retire(f *file, now time.Time) {
 	settled := f.read.offset == f.acked.offset && f.acked.offset >= f.size
-	idle, lingered := now.Sub(f.changed), min(now.Sub(f.changed), now.Sub(f.gone))
+	idle := now.Sub(f.changed)
 	switch {
 	case !settled || f.missing:
-	case f.ended, !f.listed && !p.fixed && lingered > p.config.Linger:
+	case f.ended, p.isOver(f, now):
 		p.files.remove(f)
 		p.dirty = true
 	case idle > closeIdle && !p.fixed && f.listed:
 		f.close()
 	}
+}
+
+// isOver tells that the pattern leads to the file no more, and nobody has written to it since, for Linger.
+func (p *pipe) isOver(f *file, now time.Time) bool {
+	return !f.listed && !p.fixed && !f.gone.IsZero() && min(now.Sub(f.changed), now.Sub(f.gone)) > p.config.Linger
 }
 
 // poll looks at the open files.
@@ -352,6 +412,7 @@ func (p *pipe) poll(now time.Time) {
 			f.readable()
 		}
 		p.note(f)
+		p.hasty = p.hasty || f.unlinked && f.read.offset > f.acked.offset
 		if waited && !f.since().IsZero() {
 			p.dirty = true
 		}

@@ -170,6 +170,15 @@ func (s *files) missed(since time.Time) (all []string) {
 	return all
 }
 
+// isRotated tells whether path is the rotated name of a file that is shipped.
+func (s *files) isRotated(path string) bool {
+	live := map[string]bool{}
+	for _, f := range s.list {
+		live[f.path] = true
+	}
+	return isRotatedOf(path, live) || s.matchesRotated(path)
+}
+
 // isRotatedOf tells whether path is the rotated name of one of live.
 func isRotatedOf(path string, live map[string]bool) bool {
 	for i := len(path) - 1; i > 0 && path[i] != '/'; i-- {

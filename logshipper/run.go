@@ -38,6 +38,10 @@ func (p *pipe) run(ctx context.Context) {
 			p.sent()
 		case d := <-p.done:
 			p.settle(d)
+		case f := <-p.fresh:
+			p.mu.Lock()
+			p.welcome(f, time.Now())
+			p.mu.Unlock()
 		case flush = <-p.flushes:
 			p.limit, _ = flush.Deadline()
 			close(p.hurry)
@@ -63,6 +67,7 @@ func (p *pipe) work(now time.Time, flushing bool) {
 		last := len(p.spare) - 1
 		p.batch, p.spare, p.full = p.spare[last], p.spare[:last], false
 	}
+	p.welcomeAll(now)
 	if !now.Before(p.nextScan) || flushing && p.nothingWaits() {
 		p.scan(now)
 	}
@@ -106,7 +111,7 @@ func (p *pipe) due(now time.Time, flushing bool) (send bool, wait time.Duration)
 	}
 	if p.batch != nil && !p.batch.empty() {
 		rest := p.batch.began.Add(p.config.Every).Sub(now)
-		if send = p.full || flushing || rest <= 0; !send {
+		if send = p.full || flushing || p.hasty || rest <= 0; !send {
 			wait = min(wait, rest)
 		}
 	}
@@ -130,7 +135,7 @@ func (p *pipe) register(now time.Time) bool {
 // sent notes that the batch is under way.
 func (p *pipe) sent() {
 	p.mu.Lock()
-	p.batch, p.lastTaken = nil, time.Now()
+	p.batch, p.hasty, p.lastTaken = nil, false, time.Now()
 	p.mu.Unlock()
 }
 
@@ -247,13 +252,25 @@ func (p *pipe) finish(flushed bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, f := range p.files.list {
+		p.closeLast(f)
+	}
 	if !p.save(time.Now()) {
 		p.faults = append(p.faults, fmt.Errorf("checkpoint %s could not be written: some lines will be sent twice", p.store))
 	}
-	for _, f := range p.files.list {
-		f.close()
-	}
 	p.faults = append(p.faults, p.lock.Close())
+}
+
+// closeLast closes a file at the end. One that was removed meanwhile goes with that, and what was not delivered of it.
+func (p *pipe) closeLast(f *file) {
+	if f.handle == nil {
+		return
+	}
+	if info, err := f.handle.Stat(); err == nil && isUnlinked(info) && f.backlog() > 0 {
+		p.forsake(f, f.backlog(), "removed, and not delivered at the stop")
+		f.size, f.ended = f.acked.offset, true
+	}
+	f.close()
 }
 
 // endDelivery takes the last deliveries, and closes the output. An output that hangs, in a directory's disk say, is

@@ -44,6 +44,7 @@ type place struct {
 // Shipper ships log files. New makes one, Run runs it, Flush ends it.
 type Shipper struct {
 	pipes   []*pipe
+	watcher *watcher // nil: there is none
 	flushed sync.Once
 	result  Result
 }
@@ -52,8 +53,12 @@ type Shipper struct {
 // another process, or an output cannot be had (no AWS region is known, say); that a service cannot be
 // reached is no error.
 func New(configs []Config, o Options) (*Shipper, error) {
-	s := &Shipper{}
 	where, log, m := prepare(configs, &o)
+	s := &Shipper{}
+	var err error
+	if s.watcher, err = newWatcher(); err != nil {
+		log.Warn("log files that live for less than a second may be missed", "error", err.Error())
+	}
 	for i := range configs {
 		c := &configs[i]
 		if err := c.Validate(); err != nil {
@@ -109,7 +114,7 @@ func oneEach(configs []Config) (sum int) {
 
 // abort closes what was opened and never ran.
 func (s *Shipper) abort() error {
-	var errs []error
+	errs := []error{s.unwatch()}
 	for _, p := range s.pipes {
 		errs = append(errs, p.abort())
 	}
@@ -119,12 +124,34 @@ func (s *Shipper) abort() error {
 // Run ships until Flush has come to its end. If ctx ends first it stops at once: what is not acknowledged
 // stays in the files.
 func (s *Shipper) Run(ctx context.Context) error {
-	var all sync.WaitGroup
+	var all, watch sync.WaitGroup
+	if s.watcher != nil {
+		watch.Go(func() { s.watcher.tell(s.appeared) })
+	}
 	for _, p := range s.pipes {
+		p.watcher = s.watcher
 		all.Go(func() { p.run(ctx) })
 	}
 	all.Wait()
-	return s.err()
+	err := s.unwatch()
+	watch.Wait()
+	for _, p := range s.pipes {
+		p.turnAway()
+	}
+	return errors.Join(s.err(), err)
+}
+
+func (s *Shipper) appeared(path string) {
+	for _, p := range s.pipes {
+		p.appeared(path)
+	}
+}
+
+func (s *Shipper) unwatch() error {
+	if s.watcher == nil {
+		return nil
+	}
+	return s.watcher.close()
 }
 
 func (s *Shipper) err() error {

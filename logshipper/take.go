@@ -25,7 +25,11 @@ func (p *pipe) collect(how reading, now time.Time) {
 	}
 }
 
+// howTo is how a file may be read now. One that is away and was quiet for long is at its end, as in a flush.
 func (p *pipe) howTo(f *file, how reading, now time.Time) reading {
+	if p.isOver(f, now) {
+		return final
+	}
 	if how == growing && p.split.start != nil && now.Sub(f.changed) >= p.config.Pause {
 		return quiet
 	}
