@@ -83,10 +83,12 @@ func open(ctx context.Context, c Config, transport http.RoundTripper) (*Writer, 
 }
 
 // Put writes an object whose content is data, gzipped. When it returns nil the object is there, whole;
-// after an error there is none, or the one that was there before.
+// after an error there is none, or the one that was there before. In either case nobody reads data any more.
 func (w *Writer) Put(ctx context.Context, key string, data []byte) error {
 	r, out := io.Pipe()
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		packed, err := gzip.NewWriterLevel(out, gzip.BestSpeed)
 		if err == nil {
 			_, err = packed.Write(data)
@@ -96,6 +98,8 @@ func (w *Writer) Put(ctx context.Context, key string, data []byte) error {
 	}()
 	err := w.upload(ctx, key, "application/gzip", r)
 	_ = r.Close() // ends the writer, if it has not ended
+	<-done
+
 	return err
 }
 
