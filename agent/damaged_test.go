@@ -52,6 +52,51 @@ func TestDamagedMailIsNotDone(t *testing.T) {
 	}
 }
 
+// TestDamageWithoutAMailIsTold: a part of the spool that cannot even be told to be a mail may have been one with a
+// 250. The receipt counts it and names the file, and is not that of a stop that left nothing.
+func TestDamageWithoutAMailIsTold(t *testing.T) {
+	s := newScene(t)
+	s.cutShort()
+	s.start()
+	s.ready(false)
+	for range 2 {
+		s.submit("waits")
+	}
+	s.signal(syscall.SIGTERM)
+	s.end()
+	files, err := filepath.Glob(s.path("spool/*.mail"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	raw, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Each record begins with the segment's salt, which stands in its front too.
+	raw[bytes.LastIndex(raw, raw[8:24])] ^= 1
+	if err := os.WriteFile(files[0], raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	next := newScene(t)
+	next.config.Shutdown.Quiet = minQuiet
+	next.config.Mail.Spool = s.config.Mail.Spool
+	next.start()
+	next.ready(false)
+	next.signal(syscall.SIGTERM)
+	r := next.end()
+	a, aside := mails(t, r), filepath.Join(s.path("spool"), "damaged")
+	kept, err := os.ReadDir(aside)
+	if err != nil || len(kept) != 1 {
+		t.Fatal(kept, err)
+	}
+	faults := strings.Join(a.Faults, "; ")
+	if r.Exit != lifecycle.ExitLeftOver || r.Complete || a.LeftOver != 1 || a.Where != aside || a.Out["delivered"] != 1 ||
+		!strings.Contains(faults, ": 1 part") || !strings.Contains(faults, kept[0].Name()) {
+		t.Errorf("%+v", r)
+	}
+}
+
 // cutShort makes the stop one that delivers nothing.
 func (s *scene) cutShort() {
 	s.down()

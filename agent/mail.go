@@ -94,10 +94,25 @@ func (m *mail) Accounts() []lifecycle.Account {
 	if fault := m.fault.Load(); fault != nil {
 		mails.Faults = append(mails.Faults, *fault)
 	}
-	if n := c.Mails.Damaged; n > 0 {
-		mails.Faults = append(mails.Faults, fmt.Sprintf("damaged in the spool, set aside in %s: %d mails", m.aside(), n))
-	}
+	mails.Faults = append(mails.Faults, m.damage(c)...)
 	return []lifecycle.Account{mails, recipients}
+}
+
+// damage says what of the spool is damaged, and in which files it is.
+func (m *mail) damage(c mailrelay.Counts) (faults []string) {
+	if n := c.Mails.Damaged - c.Unreadable; n > 0 {
+		faults = append(faults, fmt.Sprintf("damaged in the spool, set aside in %s: %d mails", m.aside(), n))
+	}
+	if n := c.Unreadable; n > 0 {
+		faults = append(faults, fmt.Sprintf("damaged in the spool, set aside in %s: %d parts that cannot be told to be mails, counted as one each", m.aside(), n))
+	}
+	if files := m.relay.Aside(); len(files) > 0 {
+		for i, file := range files {
+			files[i] = filepath.Base(file)
+		}
+		faults = append(faults, "set aside: "+strings.Join(files, ", "))
+	}
+	return faults
 }
 
 // aside is where the spool sets damaged mails aside.

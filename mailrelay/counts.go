@@ -18,7 +18,7 @@ type Tally struct {
 	Bounced   int64 `json:"bounced"`   // refused for good, or too old
 	Dropped   int64 `json:"dropped"`   // given up because the queue was full, or at the stop for want of a place
 	Removed   int64 `json:"removed"`   // by an operator
-	Damaged   int64 `json:"damaged"`   // found damaged in the spool, and set aside
+	Damaged   int64 `json:"damaged"`   // found damaged in the spool, and set aside; see Counts.Unreadable
 
 	Queued   int64 `json:"queued"`   // waiting, or being delivered
 	LeftOver int64 `json:"leftOver"` // still here at the stop; kept in the spool or the leftover directory
@@ -48,6 +48,10 @@ type Counts struct {
 	// Uncertain counts deliveries whose answer never came although the mail was sent whole, and mails refused
 	// to the client after some recipients had got them. Each may be delivered twice.
 	Uncertain int64 `json:"uncertain"`
+
+	// Unreadable counts those of Mails.Damaged that may be more mails than one, or none that is not settled: damaged
+	// parts of the spool that do not even say how long they are.
+	Unreadable int64 `json:"unreadable"`
 
 	Messages int64 `json:"queueMessages"` // in the queue now
 	Bytes    int64 `json:"queueBytes"`    // in the queue now

@@ -256,6 +256,9 @@ func (r *Relay) unreadable(it *item, cause error) {
 		return
 	}
 	file, err := r.spool.SetAside(it.entry)
+	if file != "" {
+		r.noteAside(file)
+	}
 	r.log.Error("a damaged mail was set aside", "mail", name(it.id), "file", file, "error", errors.Join(cause, err).Error())
 	r.queue.finish(it, damaged)
 }

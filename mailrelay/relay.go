@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,8 @@ type Relay struct {
 	lastID   atomic.Uint64
 
 	refusing  atomic.Bool
+	asideMu   sync.Mutex
+	aside     []string        // see Aside
 	deliverer context.Context // ends when deliveries must end
 	giveUp    context.CancelFunc
 	attempts  sync.WaitGroup // deliveries that no worker waits for
@@ -126,9 +129,11 @@ func (r *Relay) openSpool(files spool.FS) error {
 	r.spool = s
 	r.report(found, r.config.Spool)
 	r.queue.count(func(c *Counts) { // whom they were for nobody can tell
-		c.Mails.come(fromSpool, int64(found.Lost))
-		c.Mails.add(damaged, int64(found.Lost))
+		c.Mails.come(fromSpool, int64(found.Lost+found.Unreadable))
+		c.Mails.add(damaged, int64(found.Lost+found.Unreadable))
+		c.Unreadable += int64(found.Unreadable)
 	})
+	r.noteAside(found.Damaged...)
 	for _, m := range found.Mails {
 		r.lastID.Store(max(r.lastID.Load(), m.Entry.ID()))
 		it := r.newItem(m.Entry.ID(), &m.Envelope)
@@ -147,7 +152,7 @@ func (r *Relay) report(found *spool.Found, dir string) {
 		r.log.Info("mail spool opened", "dir", dir, "mails", len(found.Mails), "tornBytes", found.Torn)
 	}
 	for _, file := range found.Damaged {
-		r.log.Error("a damaged part of the mail spool was set aside", "file", file, "mailsForCertain", found.Lost)
+		r.log.Error("a damaged part of the mail spool was set aside", "file", file, "mails", found.Lost, "unreadable", found.Unreadable)
 	}
 }
 
@@ -187,6 +192,22 @@ func (r *Relay) Refuse() {
 		r.log.Info("mail: refusing new mail")
 		r.server.refuse()
 	}
+}
+
+// mostAside is how many names of files set aside are kept.
+const mostAside = 100
+
+func (r *Relay) noteAside(files ...string) {
+	r.asideMu.Lock()
+	defer r.asideMu.Unlock()
+	r.aside = append(r.aside, files[:min(len(files), mostAside-len(r.aside))]...)
+}
+
+// Aside is the files with what was found damaged in the spool, the first 100 at most.
+func (r *Relay) Aside() []string {
+	r.asideMu.Lock()
+	defer r.asideMu.Unlock()
+	return slices.Clone(r.aside)
 }
 
 // Counts tells what was done so far. Its sums add up at every moment.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -88,8 +89,10 @@ func TestDamage(t *testing.T) {
 		bad := bytes.Clone(raw)
 		bad[at] ^= 0x40
 		s, found, m := recovered(t, bad, nil)
-		if !bytes.Equal(ids(found), []byte{1, 3}) || len(found.Damaged) != 1 || found.Torn != 0 {
-			t.Fatalf("byte %d: mails %v, torn %d, damaged %v", at-offs[1], ids(found), found.Torn, found.Damaged)
+		inHead := at < offs[1]+headSize
+		if !bytes.Equal(ids(found), []byte{1, 3}) || len(found.Damaged) != 1 || found.Torn != 0 ||
+			inHead != (found.Unreadable == 1) || inHead != (found.Lost == 0) {
+			t.Fatalf("byte %d: mails %v, %+v", at-offs[1], ids(found), found)
 		}
 		if aside := m.get(found.Damaged[0]); !bytes.Equal(aside, bad[offs[1]:offs[2]]) {
 			t.Fatalf("byte %d: %d bytes were set aside", at-offs[1], len(aside))
@@ -199,5 +202,23 @@ func TestSetAsideTwice(t *testing.T) {
 	_, again := open(t, "/spool", Options{FS: m})
 	if !bytes.Equal(m.get(found.Damaged[0]), first) || !bytes.Equal(m.get(again.Damaged[0]), raw[offs[0]:]) {
 		t.Errorf("%v was written over by %v", found.Damaged, again.Damaged)
+	}
+}
+
+// While other mails keep a segment, its damage is found at each start. It is set aside once.
+func TestSetAsideOnce(t *testing.T) {
+	raw, offs := segmentOf(t, 4)
+	raw[offs[1]] ^= 1            // no head
+	raw[offs[2]+headSize+3] ^= 1 // no content
+	s, found, m := recovered(t, raw, nil)
+	if found.Lost != 1 || found.Unreadable != 1 || len(found.Damaged) != 2 {
+		t.Fatalf("%+v", found)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, again := open(t, "/spool", Options{FS: m})
+	if !slices.Equal(again.Damaged, found.Damaged) || again.Lost != 1 || again.Unreadable != 1 {
+		t.Errorf("first %v, then %v", found.Damaged, again.Damaged)
 	}
 }

@@ -18,7 +18,11 @@ type Found struct {
 	Mails   []Mail   // mails that are not settled, in the order in which they were appended
 	Torn    int64    // bytes of records whose writing never ended; they were discarded
 	Damaged []string // files, each with a damaged part of a segment, set aside
-	Lost    int      // damaged records among them whose head could still be read: mails for certain
+	Lost    int      // damaged records among them whose head could still be read: one mail each
+
+	// Unreadable are the other files: parts without a readable head. How many mails were in one, if any was that is
+	// not settled, nobody can tell.
+	Unreadable int
 }
 
 // Mail is one mail found by Open.
@@ -183,7 +187,7 @@ func (s *Spool) readMarks(seg *segment) (map[uint64]settled, error) {
 // damagedDir is where damaged parts of segments are set aside, below the spool's directory.
 const damagedDir = "damaged"
 
-// setAside copies a part of a segment to a file of its own.
+// setAside copies a part of a segment to a file of its own, unless an earlier Open has done so.
 func (s *Spool) setAside(seg *segment, from, to int64, found *Found) error {
 	dir := filepath.Join(s.dir, damagedDir)
 	if err := s.fs.MkdirAll(dir); err != nil {
@@ -193,6 +197,10 @@ func (s *Spool) setAside(seg *segment, from, to int64, found *Found) error {
 	name := base
 	out, err := s.fs.Create(name)
 	for n := 2; errors.Is(err, os.ErrExist); n++ { // the numbers begin anew in an empty spool
+		if s.holds(name, io.NewSectionReader(seg.mails, from, to-from)) {
+			found.Damaged = append(found.Damaged, name)
+			return nil
+		}
 		name = fmt.Sprintf("%s-%d", base, n)
 		out, err = s.fs.Create(name)
 	}
@@ -204,4 +212,29 @@ func (s *Spool) setAside(seg *segment, from, to int64, found *Found) error {
 		found.Damaged = append(found.Damaged, name)
 	}
 	return err
+}
+
+// holds tells whether a file's content is that of part, and nothing else, as far as it can be read.
+func (s *Spool) holds(name string, part *io.SectionReader) bool {
+	f, err := s.fs.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if size, err := f.Size(); err != nil || size != part.Size() {
+		return false
+	}
+	var there, here [4 << 10]byte
+	for at := int64(0); at < part.Size(); at += int64(len(here)) {
+		n := min(int64(len(here)), part.Size()-at)
+		if !fill(f, there[:n], at) || !fill(part, here[:n], at) || there != here {
+			return false
+		}
+	}
+	return true
+}
+
+func fill(from io.ReaderAt, b []byte, at int64) bool {
+	n, _ := from.ReadAt(b, at) // at the end of a file, EOF comes along with the last bytes
+	return n == len(b)
 }

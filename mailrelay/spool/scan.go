@@ -40,7 +40,7 @@ func (c *scan) begin() {
 	case c.seg.size <= frontSize || c.zero(0):
 		c.torn() // no mail was ever safe in it
 	case c.err == nil:
-		c.setAside(c.seg.size)
+		c.unreadable(c.seg.size)
 	}
 }
 
@@ -109,7 +109,7 @@ func (c *scan) skip() {
 		c.torn()
 		return
 	}
-	c.setAside(to)
+	c.unreadable(to)
 }
 
 // findHead is the place of the next valid head at or after from; the end of the file if there is none.
@@ -160,6 +160,12 @@ func (c *scan) zero(from int64) bool {
 func (c *scan) torn() {
 	c.found.Torn += c.seg.size - c.at
 	c.at = c.seg.size
+}
+
+// unreadable sets aside what cannot be told to be a mail.
+func (c *scan) unreadable(to int64) {
+	c.found.Unreadable++
+	c.setAside(to)
 }
 
 func (c *scan) setAside(to int64) {
