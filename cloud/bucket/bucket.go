@@ -99,7 +99,6 @@ func (w *Writer) Put(ctx context.Context, key string, data []byte) error {
 	err := w.upload(ctx, key, "application/gzip", r)
 	_ = r.Close() // ends the writer, if it has not ended
 	<-done
-
 	return err
 }
 
