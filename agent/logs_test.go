@@ -1,9 +1,12 @@
 package agent
 
 import (
+	"encoding/json"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"yadokari/lifecycle"
 	"yadokari/logshipper"
@@ -51,5 +54,45 @@ func TestLogsThatNobodyTakes(t *testing.T) {
 				t.Errorf("%+v", a)
 			}
 		})
+	}
+}
+
+// TestLogsOverTheAPI asks for the state of two files, one of them with a line that has no end yet.
+func TestLogsOverTheAPI(t *testing.T) {
+	s := newScene(t)
+	c := logshipper.Config{}
+	setting.Defaults(&c)
+	c.Path, c.Checkpoints, c.Every = s.path("audit*.log"), s.path("state"), 10*time.Millisecond
+	c.To.Dir = &logshipper.Dir{Path: s.path("archive")}
+	c.To.Also = []logshipper.Output{{Dir: &logshipper.Dir{Path: s.path("second")}}}
+	s.config.Logs = []logshipper.Config{c}
+	for name, text := range map[string]string{"audit1.log": "one\n", "audit2.log": "one\ntorn"} {
+		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.start()
+	s.ready(false)
+	var r logshipper.Report
+	for end := time.Now().Add(time.Minute); r.Counts.Delivered.Lines < 4; {
+		code, text := s.get("/api/v1/logs")
+		r = logshipper.Report{}
+		if err := json.Unmarshal([]byte(text), &r); err != nil || code != 200 || time.Now().After(end) {
+			t.Fatalf("%d, %v: %s", code, err, text)
+		}
+	}
+	backlog := map[string]int64{}
+	for _, f := range r.Files {
+		backlog[filepath.Base(f.Path)] = f.Backlog
+		if len(f.Outputs) != 2 || f.Acknowledged != 4 || f.Size-f.Backlog != 4 || (f.Backlog > 0) == f.Oldest.IsZero() {
+			t.Errorf("%+v", f)
+		}
+	}
+	if len(r.Files) != 2 || backlog["audit1.log"] != 0 || backlog["audit2.log"] != 4 || r.Counts.Waiting != 8 || r.Counts.Check() != nil {
+		t.Errorf("%+v", r)
+	}
+	s.signal(syscall.SIGTERM)
+	if receipt := s.end(); !receipt.Complete {
+		t.Errorf("%+v", receipt)
 	}
 }

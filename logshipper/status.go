@@ -25,6 +25,9 @@ type FileStatus struct {
 	// Missing tells that the file is not there, or, with a Problem, that it could not be opened.
 	Missing bool   `json:"missing,omitempty"`
 	Problem string `json:"problem,omitempty"`
+
+	node inode
+	gone bool // nothing more is read of it: what is at its path may be another file
 }
 
 // problem is why a file could not be opened; empty: it could.
@@ -43,6 +46,7 @@ func (s *Shipper) Status() (all []FileStatus) {
 			all = append(all, FileStatus{
 				Path: f.path, Output: p.output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset - f.left,
 				Backlog: f.backlog(), LeftOver: f.left, Oldest: f.since(), Missing: f.missing, Problem: problem(f.trouble),
+				node: inode{f.dev, f.ino}, gone: f.ended || f.missing,
 			})
 		}
 		all = append(all, p.unopenedFiles()...)
@@ -85,6 +89,7 @@ func readStatus(c *Config, output *Output) (all []FileStatus, err error) {
 	for _, f := range append(lost, s.list...) {
 		one := FileStatus{
 			Path: f.path, Output: output.key(), ID: f.id, Size: f.size, Acknowledged: f.acked.offset, Backlog: f.backlog(), Problem: problem(f.trouble),
+			node: inode{f.dev, f.ino}, gone: f.handle == nil,
 		}
 		if one.Missing = f.handle == nil; one.Backlog > 0 {
 			one.Oldest = since[f.id]
@@ -106,7 +111,7 @@ func (s *files) unknown(output string) (all []FileStatus) {
 		}
 		info, err := handle.Stat()
 		if err == nil && info.Size() > 0 && s.inodes[inodeOf(info)] == nil && !s.isNoted(handle, inodeOf(info), info.Size()) {
-			all = append(all, FileStatus{Path: path, Output: output, Size: info.Size(), Backlog: info.Size()})
+			all = append(all, FileStatus{Path: path, Output: output, Size: info.Size(), Backlog: info.Size(), node: inodeOf(info)})
 		}
 		_ = handle.Close() // it was only read
 	}
@@ -130,12 +135,12 @@ func (s *files) shut(path, output string, err error) []FileStatus {
 func (s *Shipper) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(Report{Counts: s.Counts(), Files: s.Status()}) // the client may have gone
+		_ = json.NewEncoder(w).Encode(Report{Counts: s.Counts(), Files: ByFile(s.Status())}) // the client may have gone
 	})
 }
 
 // Report says how a shipper fares.
 type Report struct {
-	Counts Counts       `json:"counts"`
-	Files  []FileStatus `json:"files"`
+	Counts Counts `json:"counts"`
+	Files  []File `json:"files"`
 }

@@ -66,7 +66,11 @@ func (p *pipe) unopenedFiles() (all []FileStatus) {
 }
 
 func unopenedStatus(path, output string, size int64, err error) FileStatus {
-	return FileStatus{Path: path, Output: output, Size: size, Backlog: size, Problem: err.Error()}
+	one := FileStatus{Path: path, Output: output, Size: size, Backlog: size, Problem: err.Error()}
+	if info, err := os.Stat(path); err == nil {
+		one.node = inodeOf(info)
+	}
+	return one
 }
 
 // unopenedErr says what was not shipped as it could not be opened.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,19 +23,27 @@ runs; or ship what an agent had to leave over at its stop.`,
 	}, newLogsStatusCommand(env), newLogsShipCommand(env))
 }
 
-// logFile is one line of logs status.
+// logFile is one file of logs status.
 type logFile struct {
+	logshipper.File
+	Age     float64     `json:"ageSeconds"` // of the oldest line that is not acknowledged; 0: there is none, or it is not known
+	Outputs []logOutput `json:"outputs"`
+}
+
+// logOutput is one of its outputs.
+type logOutput struct {
 	logshipper.FileStatus
-	Age float64 `json:"ageSeconds"` // of the oldest line that is not acknowledged; 0: there is none, or it is not known
+	Age float64 `json:"ageSeconds"`
 }
 
 func newLogsStatusCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "List files with size, acknowledged offset, backlog and age",
-		Long: `List every file with its size, the offset up to which the output has acknowledged it, the backlog
+		Long: `List every file with its size, the offset up to which all outputs have acknowledged it, the backlog
 between the two, and the age of the oldest line in it. A dash for the age of a backlog means that no
-agent has looked since it was written.`,
+agent has looked since it was written. A file with several outputs has a line that says how far the
+slowest has come, which is what counts, and below it a line for each of them.`,
 		Example: "  yadokari logs status\n  yadokari logs status -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -46,34 +55,61 @@ agent has looked since it was written.`,
 			if err != nil {
 				return err
 			}
-			now, files := time.Now(), []logFile{}
-			for _, s := range status {
-				f := logFile{FileStatus: s}
-				if !s.Oldest.IsZero() {
-					f.Age = max(0, now.Sub(s.Oldest).Seconds())
-				}
-				files = append(files, f)
-			}
+			files := logFiles(logshipper.ByFile(status), time.Now())
 			return env.print(files, func(w io.Writer) { tellFiles(w, files) })
 		},
 	}
 }
 
+func logFiles(all []logshipper.File, now time.Time) []logFile {
+	age := func(oldest time.Time) float64 {
+		if oldest.IsZero() {
+			return 0
+		}
+		return max(0, now.Sub(oldest).Seconds())
+	}
+	files := []logFile{}
+	for _, f := range all {
+		one := logFile{File: f, Age: age(f.Oldest)}
+		for _, o := range f.Outputs {
+			one.Outputs = append(one.Outputs, logOutput{o, age(o.Oldest)})
+		}
+		files = append(files, one)
+	}
+	return files
+}
+
 func tellFiles(w io.Writer, files []logFile) {
 	fmt.Fprint(w, "FILE\tOUTPUT\tSIZE\tACKNOWLEDGED\tBACKLOG\tAGE\n")
 	for _, f := range files {
-		age, path := "-", f.Path
-		if f.Age > 0 {
-			age = time.Duration(f.Age * float64(time.Second)).Round(time.Second).String()
+		name := f.Path
+		if n := len(f.Outputs); n > 1 {
+			fmt.Fprintf(w, "%s\tslowest of %d\t%d\t%d\t%d\t%s\n", name, n, f.Size, f.Acknowledged, f.Backlog, ageText(f.Age))
+			name = ""
 		}
-		switch {
-		case f.Problem != "":
-			path += " (" + f.Problem + ")"
-		case f.Missing:
-			path += " (not there)"
+		for _, o := range f.Outputs {
+			what := name
+			if note := o.note(); note != "" {
+				what = strings.TrimSpace(name + " (" + note + ")")
+			}
+			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\n", what, o.Output, o.Size, o.Acknowledged, o.Backlog, ageText(o.Age))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\n", path, f.Output, f.Size, f.Acknowledged, f.Backlog, age)
 	}
+}
+
+// note is what is wrong with the file.
+func (o *logOutput) note() string {
+	if o.Problem == "" && o.Missing {
+		return "not there"
+	}
+	return o.Problem
+}
+
+func ageText(seconds float64) string {
+	if seconds == 0 {
+		return "-"
+	}
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
 }
 
 func newLogsShipCommand(env *environment) *cobra.Command {
