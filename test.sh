@@ -48,7 +48,9 @@ fuzztime=${FUZZTIME:-1000x}
 # Words are split on purpose: flags have no spaces here.
 read -r -a testflags <<<"${TESTFLAGS:-}"
 
-say() { printf '\n==> %s\n' "$*"; }
+# say names what begins, and how long the stages before it took together: what ends the output is the last
+# runner's own closing line.
+say() { printf '\n==> %s (after %d s)\n' "$*" "$SECONDS"; }
 
 # modules are the folders that hold a module of our own with code.
 modules() { git ls-files -co --exclude-standard -- 'go.mod' '*/go.mod' | while read -r file; do
@@ -118,13 +120,11 @@ stage_module() { # the tests of one module under test/
 }
 
 run() {
-	local begun=$SECONDS
 	say "$1"
 	case $1 in
 	format | vet | lint | unit | fuzz | vuln) "stage_$1" ;;
 	*) stage_module "$1" ;;
 	esac
-	took+=("$(printf '%-12s %4d s' "$1" $((SECONDS - begun)))")
 }
 
 named=()
@@ -146,8 +146,6 @@ if [ ${#named[@]} -eq 0 ]; then
 fi
 command -v go >/dev/null || { echo "test.sh: go is not in PATH" >&2; exit 1; }
 test/packages git git
-took=()
-trap '[ ${#took[@]} -eq 0 ] || printf "%s\n" "" "time:" "${took[@]}"' EXIT
 for stage in "${named[@]}"; do
 	run "$stage"
 done
