@@ -36,10 +36,7 @@ func (c *call) put(ctx context.Context) {
 
 // judge finds out which records were not taken.
 func (c *call) judge(answer *service.PutRecordBatchOutput) (failed []bool, err error) {
-	if aws.ToInt32(answer.FailedPutCount) == 0 {
-		return nil, nil
-	}
-	if len(answer.RequestResponses) != len(c.records) {
+	if len(answer.RequestResponses) != len(c.records) { // not the service: something between here and there says 200
 		return nil, fmt.Errorf("firehose %s: %d records were sent, and %d answered", c.stream, len(c.records), len(answer.RequestResponses))
 	}
 	failed, n := make([]bool, len(c.records)), 0
@@ -50,10 +47,13 @@ func (c *call) judge(answer *service.PutRecordBatchOutput) (failed []bool, err e
 			err = fmt.Errorf("firehose %s: %d of %d records not taken: %s: %s", c.stream, n, len(c.records), code, aws.ToString(r.ErrorMessage))
 		}
 	}
-	if n == 0 {
-		return nil, fmt.Errorf("firehose %s: %d records not taken, and none is named", c.stream, aws.ToInt32(answer.FailedPutCount))
+	if n > 0 {
+		return failed, err
 	}
-	return failed, err
+	if missing := aws.ToInt32(answer.FailedPutCount); missing > 0 {
+		return nil, fmt.Errorf("firehose %s: %d records not taken, and none is named", c.stream, missing)
+	}
+	return nil, nil
 }
 
 // appendLeft appends the records that were not taken for certain, and lets go of all.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -111,5 +112,34 @@ func TestNoRegion(t *testing.T) {
 	_, err := New(context.Background(), Config{Stream: "audit"}, nil)
 	if err == nil || !strings.Contains(err.Error(), "region") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// answering answers every call with 200 and a text of its own.
+type answering string
+
+func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
+		Body: io.NopCloser(strings.NewReader(string(a))),
+	}, nil
+}
+
+// TestOnlyTheServiceSaysThatItHasARecord: not a proxy that is content with everything, nor an answer that does not
+// add up.
+func TestOnlyTheServiceSaysThatItHasARecord(t *testing.T) {
+	taken, refused := `{"RecordId":"1"}`, `{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"slow down"}`
+	for answer, left := range map[string]int{
+		"": 3, "{}": 3, `{"FailedPutCount":0}`: 3, "<html>ok</html>": 3,
+		`{"FailedPutCount":0,"RequestResponses":[` + taken + `]}`:                                 3,
+		`{"FailedPutCount":1,"RequestResponses":[` + taken + `,` + taken + `,` + taken + `]}`:     3,
+		`{"FailedPutCount":0,"RequestResponses":[` + taken + `,` + refused + `,` + taken + `]}`:   1,
+		`{"FailedPutCount":2,"RequestResponses":[` + taken + `,` + refused + `,` + refused + `]}`: 2,
+		`{"FailedPutCount":0,"RequestResponses":[` + taken + `,` + taken + `,` + taken + `]}`:     0,
+	} {
+		rest, err := sender(t, answering(answer)).Send(context.Background(), numbered(3, 10))
+		if len(rest) != left || (err != nil) != (left > 0) {
+			t.Errorf("%s: %d left, want %d: %v", answer, len(rest), left, err)
+		}
 	}
 }
