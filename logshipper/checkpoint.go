@@ -35,6 +35,7 @@ type entry struct {
 	Born    time.Time `json:"born"`
 	Dev     uint64    `json:"dev"`
 	Inode   uint64    `json:"inode"`
+	Birth   int64     `json:"birth,omitempty"` // of the inode, in nanoseconds; 0: the file system does not say
 	Head    hash      `json:"head"`
 	HeadLen int64     `json:"headLength"`
 	Base    int64     `json:"base,omitempty"`
@@ -129,7 +130,7 @@ func writeJSON(path string, value any) error {
 
 func (f *file) entry() entry {
 	return entry{
-		ID: f.id, Name: f.name, Path: f.path, Born: f.born, Dev: f.dev, Inode: f.ino, Head: hash(f.head), HeadLen: f.headLen,
+		ID: f.id, Name: f.name, Path: f.path, Born: f.born, Dev: f.dev, Inode: f.ino, Birth: f.birth, Head: hash(f.head), HeadLen: f.headLen,
 		Base: f.base, Offset: f.acked.offset, Out: f.acked.out, Tail: hash(f.acked.tail), Size: max(f.size, f.acked.offset), Since: f.since(),
 	}
 }
@@ -138,7 +139,7 @@ func (f *file) entry() entry {
 func (e *entry) file() *file {
 	at := mark{offset: e.Offset, out: e.Out, tail: uint64(e.Tail)}
 	f := &file{
-		id: e.ID, name: e.Name, path: e.Path, born: e.Born, dev: e.Dev, ino: e.Inode, head: uint64(e.Head), headLen: e.HeadLen,
+		id: e.ID, name: e.Name, path: e.Path, born: e.Born, dev: e.Dev, ino: e.Inode, birth: e.Birth, head: uint64(e.Head), headLen: e.HeadLen,
 		base: e.Base, read: at, acked: at, size: e.Size, noted: e.Offset, saved: true,
 	}
 	if !e.Since.IsZero() && e.Size > e.Offset {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -37,6 +38,7 @@ type file struct {
 	path     string // where it was seen last
 	born     time.Time
 	dev, ino uint64
+	birth    int64 // of the inode; 0: not known
 	left     int64 // bytes before the end that are in a leftover
 	base     int64 // offset of the first byte on disk: more than 0 for the rest in a leftover
 	rest     bool  // in a leftover: an agent may go on with what follows, under the same id
@@ -182,6 +184,9 @@ func (f *file) compare(handle *os.File, m mark) (same bool, err error) {
 	if err != nil || info.Size()+f.base < m.offset {
 		return false, err
 	}
+	if node := inodeOf(info); node == (inode{f.dev, f.ino}) && !f.bornWith(handle) {
+		return false, nil
+	}
 	head, err := hashOf(handle, 0, f.headLen)
 	if err == nil && f.headLen > 0 && head != f.head {
 		return false, nil
@@ -196,6 +201,13 @@ func (f *file) compare(handle *os.File, m mark) (same bool, err error) {
 		return false, nil
 	}
 	return same, err
+}
+
+// bornWith tells whether the file system may have made handle's inode when it made the file's: one that is used again
+// can begin with the same lines.
+func (f *file) bornWith(handle *os.File) bool {
+	birth := birthOf(handle)
+	return birth == 0 || f.birth == 0 || birth == f.birth
 }
 
 // outran tells that more of the file was read than handle holds, a copy that was made of it: what was written
@@ -248,6 +260,20 @@ func hashOf(handle *os.File, at, length int64) (uint64, error) {
 func isUnlinked(info os.FileInfo) bool {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	return ok && s.Nlink == 0
+}
+
+// birthOf is when the file system made an inode, in nanoseconds; 0: it does not say.
+func birthOf(handle *os.File) int64 {
+	raw, err := handle.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	var s unix.Statx_t
+	failed := raw.Control(func(fd uintptr) { err = unix.Statx(int(fd), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &s) })
+	if err != nil || failed != nil || s.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return s.Btime.Sec*int64(time.Second) + int64(s.Btime.Nsec)
 }
 
 // inode is what the system calls a file.

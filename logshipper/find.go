@@ -61,7 +61,7 @@ func (s *files) attach(f *file, handle *os.File, path string, now time.Time) err
 		return err
 	}
 	node := inodeOf(info)
-	f.handle, f.path, f.dev, f.ino, f.missing, f.trouble = handle, path, node.dev, node.ino, false, nil
+	f.handle, f.path, f.dev, f.ino, f.birth, f.missing, f.trouble = handle, path, node.dev, node.ino, birthOf(handle), false, nil
 	f.modTime = info.ModTime()
 	f.grown(info.Size()+f.base, now)
 	f.rewindTail()

@@ -135,7 +135,8 @@ func (f *file) copyRest(e entry, path string) (entry, mark, error) {
 		return entry{}, mark{}, err
 	}
 	e.Path, e.Base, e.Head, e.HeadLen, e.Size = filepath.Base(path), e.Offset, hash(head), headLen, end.offset
-	e.Out = 0 // it begins a copy of its own
+	e.Birth = 0 // what it begins is in another inode now
+	e.Out = 0   // it begins a copy of its own
 	e.Tail = hash(xxhash.Sum64(nil))
 	return e, end, nil
 }

@@ -193,6 +193,17 @@ func (s *stage) renameQuiet(quiet time.Duration, one, two, three string) {
 	s.write("a.log", three)
 }
 
+// reuse removes a file, and makes one that has its inode, if the file system likes to.
+func reuse(s *stage, from, to, text string) {
+	before, err := os.Stat(s.path(from))
+	s.must(err)
+	s.must(os.Remove(s.path(from)))
+	s.write(to, text)
+	if after, err := os.Stat(s.path(to)); err != nil || !os.SameFile(before, after) {
+		s.t.Logf("this file system did not use the inode again (%v)", err)
+	}
+}
+
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
@@ -338,6 +349,12 @@ func TestRotations(t *testing.T) {
 			s.look()
 			s.write("a.log", three)
 		}, want: all(oneLines, threeLines), lost: int64(len(two))},
+		"truncated right before the end": {do: func(s *stage) {
+			s.write("a.log", one)
+			s.wait()
+			s.must(os.Truncate(s.path("a.log"), 0))
+			s.write("a.log", "new\n")
+		}, want: all(oneLines, []string{"new"})},
 		"deleted and created anew": {do: func(s *stage) {
 			s.write("a.log", one)
 			s.look()
@@ -362,6 +379,19 @@ func TestRotations(t *testing.T) {
 			s.write("c.log", three)
 			s.start()
 		}, want: all(oneLines, twoLines, threeLines)},
+		"inode used again while stopped, by a file that begins alike": {do: func(s *stage) {
+			s.write("a.log", "begin\n")
+			s.wait()
+			s.crash()
+			reuse(s, "a.log", "b.log", "begin\nmore\n")
+			s.start()
+		}, want: []string{"begin", "begin", "more"}},
+		"inode used again while closed, by a file that begins alike": {do: func(s *stage) {
+			s.write("a.log", "begin\n")
+			s.must(os.Chtimes(s.path("a.log"), time.Now(), time.Now()))
+			time.Sleep(time.Hour)
+			reuse(s, "a.log", "a.log", "begin\nmore\n")
+		}, want: []string{"begin", "begin", "more"}},
 		"short files that are alike": {do: func(s *stage) {
 			for _, name := range []string{"a.log", "b.log", "c.log"} {
 				s.write(name, "same\n")

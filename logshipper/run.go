@@ -20,7 +20,7 @@ func (p *pipe) run(ctx context.Context) {
 		now := time.Now()
 		p.mu.Lock()
 		p.work(now, flush != nil)
-		over := flush != nil && p.nothingWaits() // files were looked for just now
+		over := flush != nil && p.nothingWaits() && now.Before(p.nextScan) // files were looked for just now
 		due, wait := p.due(now, flush != nil)
 		p.mu.Unlock()
 		if over || ctx.Err() != nil || flush != nil && flush.Err() != nil {
