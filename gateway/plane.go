@@ -38,6 +38,9 @@ func (r *route) move(p shift.Placement) {
 	if r.config.Shift != nil {
 		placed.linger = r.config.Shift.Linger
 	}
+	if p == (shift.Placement{}) || before.Placement == (shift.Placement{}) {
+		r.streak.reset() // nobody asks the new side meanwhile, and who starts anew has mended it
+	}
 	r.placement.Store(placed)
 	if before.leads() && !placed.leads() {
 		r.sessions.closeAfter(placed.linger)

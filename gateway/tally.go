@@ -44,8 +44,10 @@ func (t *tally) collect(into *judge.Tally) {
 	if requests == t.collected.requests && failures == t.collected.failures {
 		return
 	}
+	// A failure is counted before its request: one without is left for the next time.
+	failures = min(failures, t.collected.failures+requests-t.collected.requests)
 	into.Requests += requests - t.collected.requests
-	into.Failures += min(failures-t.collected.failures, requests-t.collected.requests)
+	into.Failures += failures - t.collected.failures
 	t.collected.requests, t.collected.failures = requests, failures
 	l := t.latency.Load()
 	if l == nil {
@@ -130,6 +132,12 @@ func (s *streak) add(failed bool) {
 	for longest := s.longest.Load(); run > longest && !s.longest.CompareAndSwap(longest, run); {
 		longest = s.longest.Load()
 	}
+}
+
+// reset ends a run of which nothing more can come.
+func (s *streak) reset() {
+	s.current.Store(0)
+	s.longest.Store(0)
 }
 
 // collect is the longest run since the last call, one that goes on included.
