@@ -3,11 +3,9 @@ package upstream
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -24,6 +22,7 @@ type conn struct {
 	in   inflow // what br reads from
 	br   *bufio.Reader
 	out  []byte // the request head, and a small body, are put together here and leave in one write
+	idle listener
 
 	idleSince int64 // guarded by host.mu
 
@@ -37,6 +36,7 @@ type conn struct {
 
 func newConn(h *Host, c net.Conn) *conn {
 	made := &conn{Conn: c, host: h, in: inflow{source: c}, out: make([]byte, 0, headBuffer)}
+	made.idle.listenTo(c)
 	made.br = bufio.NewReaderSize(&made.in, readBuffer)
 	return made
 }
@@ -124,31 +124,3 @@ func (c *conn) abort(why error) {
 
 // wakeUp makes whoever reads or writes return. The connection is closed by its exchange.
 func (c *conn) wakeUp() { _ = c.SetDeadline(time.Unix(1, 0)) }
-
-// alive reports whether the server has left an idle connection open. It is asked before a request
-// that must not be sent twice; it costs one system call.
-func (c *conn) alive() bool {
-	if c.br.Buffered() > 0 {
-		return false // a byte that nobody asked for
-	}
-	raw := c.Conn
-	if t, ok := raw.(*tls.Conn); ok {
-		raw = t.NetConn()
-	}
-	s, ok := raw.(syscall.Conn)
-	if !ok {
-		return true
-	}
-	control, err := s.SyscallConn()
-	if err != nil {
-		return false
-	}
-	open := false
-	err = control.Read(func(fd uintptr) bool {
-		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		open = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
-		return true
-	})
-	return err == nil && open
-}

@@ -31,7 +31,7 @@ func (h *Host) Do(ctx context.Context, r *Request) (*Response, *Failure) {
 		if err != nil {
 			return nil, connectFailure(ctx, err)
 		}
-		if reused && (!r.Replayable || r.Body != nil) && !c.alive() {
+		if reused && !c.alive() {
 			h.release(c, false)
 			continue
 		}
