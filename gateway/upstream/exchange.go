@@ -63,8 +63,7 @@ func (c *conn) exchange(r *Request) (*Response, *Failure) {
 	if c.out, err = r.AppendHead(c.out[:0], c.host.authority); err != nil {
 		return nil, &Failure{Outcome: Broken, Err: err}
 	}
-	stream := r.Length != 0 && r.Held == nil
-	if !stream && len(r.Held) <= heldInHead {
+	if len(r.Held) <= heldInHead {
 		c.out = append(c.out, r.Held...)
 	}
 	wait := r.Response
@@ -75,12 +74,7 @@ func (c *conn) exchange(r *Request) (*Response, *Failure) {
 	if _, err := c.Write(c.out); err != nil {
 		return nil, c.failure(err, true)
 	}
-	if !stream {
-		if len(r.Held) > heldInHead {
-			if _, err := c.Write(r.Held); err != nil {
-				return nil, c.failure(err, true)
-			}
-		}
+	if r.Length == 0 || r.Held != nil && len(r.Held) <= heldInHead {
 		return c.readHead(r, nil)
 	}
 	s := &sender{conn: c, request: r, wait: wait, proceed: make(chan struct{}), ended: make(chan struct{})}

@@ -39,8 +39,10 @@ func (r *Response) Pausing() bool { return r.conn.br.Buffered() <= 1 }
 // Buffered is how many bytes can be read without waiting for the server, framing included.
 func (r *Response) Buffered() int { return r.conn.br.Buffered() }
 
-// Sending reports whether the request body is still on its way: the server answered early.
-func (r *Response) Sending() bool { return r.sender != nil && !r.sender.whole.Load() }
+// Sending reports whether the request body is still on its way from the client: the server answered early.
+func (r *Response) Sending() bool {
+	return r.sender != nil && r.sender.request.Held == nil && !r.sender.whole.Load()
+}
 
 // Close gives the connection back. A body that was not read to its end costs the connection. When
 // the request body is still on its way, Close ends that first.
@@ -53,7 +55,7 @@ func (r *Response) Close() {
 	}
 	reusable := r.ended || r.Body == http.NoBody
 	if r.sender != nil {
-		if r.Sending() {
+		if !r.sender.whole.Load() {
 			reusable = false
 			r.sender.stop()
 		} else {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// sender writes a body of unknown end while the response is awaited.
+// sender writes a body while the response is awaited, which may come before the server has read all of it.
 type sender struct {
 	conn    *conn
 	request *Request
@@ -31,12 +31,18 @@ func (s *sender) stop() {
 	s.stopped.Store(true)
 	s.release()
 	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // the connection is not used again
-	s.request.Unblock()
+	if s.request.Unblock != nil {
+		s.request.Unblock()
+	}
 	<-s.ended
 }
 
 func (s *sender) run() {
 	defer close(s.ended)
+	if s.request.Held != nil {
+		s.writeHeld()
+		return
+	}
 	c := s.conn
 	idle := c.host.transport.cfg.Idle
 	if s.request.Expect {
@@ -60,6 +66,14 @@ func (s *sender) run() {
 		c.abort(client) // the server waits for the rest, which will not come
 	default:
 		s.awaitHead() // the server stopped reading; it may have answered
+	}
+}
+
+// writeHeld sends a body that is at hand: nobody else is waited for, so the bound of the whole wait for the
+// response head, which has begun, stands. A server that stopped reading may have answered.
+func (s *sender) writeHeld() {
+	if _, err := s.conn.Write(s.request.Held); err == nil {
+		s.whole.Store(true)
 	}
 }
 
