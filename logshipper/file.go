@@ -128,7 +128,13 @@ func (f *file) readAt(into []byte) (n int, changed bool, err error) {
 	if n < len(f.tail) || string(into[begin:tailSize]) != string(f.tail) {
 		return 0, true, nil
 	}
-	return n - len(f.tail), false, nil
+	n -= len(f.tail)
+	return n, f.read.offset == f.base && !f.beginsWith(into[tailSize:tailSize+n]), nil
+}
+
+// beginsWith tells whether data, read from the file's begin, is what the fingerprint was made of when it was found.
+func (f *file) beginsWith(data []byte) bool {
+	return f.headLen == 0 || int64(len(data)) >= f.headLen && xxhash.Sum64(data[:f.headLen]) == f.head
 }
 
 // markAfter is the mark behind taken, which follows the read mark, when out bytes go out for it.
@@ -153,7 +159,7 @@ func (f *file) isCut(taken []byte) bool {
 
 // learn extends the fingerprint while the file is short, from taken, which follows the read mark.
 func (f *file) learn(taken []byte) error {
-	if f.read.offset == f.base { // what was seen when the file was found may have been replaced since
+	if f.read.offset == f.base {
 		f.headLen = min(int64(len(taken)), headSize)
 		f.head = xxhash.Sum64(taken[:f.headLen])
 		f.saved = false // the id must not be found again without the bytes that it stands for

@@ -189,9 +189,16 @@ func isCopyOf(f *file, handle *os.File, size int64) bool {
 	return info.Size() >= size && sameContent(f.handle, handle, size)
 }
 
+// sameContent compares two files up to size. Of large ones it looks at the begin, the end and places in between: what
+// is copied is compared with every scan until it is whole, and nothing is read meanwhile.
 func sameContent(a, b *os.File, size int64) bool {
-	left, right := make([]byte, 64<<10), make([]byte, 64<<10)
-	for at := int64(0); at < size; at += int64(len(left)) {
+	const piece, most = 64 << 10, 64
+	left, right := make([]byte, piece), make([]byte, piece)
+	step := max(piece, size/most)
+	for at := int64(0); at < size; at += step {
+		if at+step >= size {
+			at = max(0, size-piece)
+		}
 		n := min(int64(len(left)), size-at)
 		if _, err := a.ReadAt(left[:n], at); err != nil && err != io.EOF {
 			return false

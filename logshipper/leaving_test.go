@@ -50,6 +50,9 @@ func TestLeavingThatTakesLong(t *testing.T) {
 		if l, err := readLeftover(dir); err != nil || len(l.Files) != 1 || l.Files[0].Size != int64(len(small)) {
 			t.Errorf("manifest: %+v, %v", l, err)
 		}
+		if _, err := s.ship(); err == nil || !strings.Contains(err.Error(), "used by another process") {
+			t.Errorf("shipped while it is being left: %v", err)
+		}
 		_, err = io.CopyN(io.Discard, end, int64(len(large))-1)
 		s.must(err)
 		r := <-ended // a pipe cannot be synced

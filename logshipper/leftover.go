@@ -18,6 +18,7 @@ import (
 
 const (
 	manifestName = "leftover.json"
+	progressName = "progress.json"
 	restSuffix   = ".rest"
 	noteEvery    = 250 * time.Millisecond // between two manifests, each of which names all files
 )
@@ -59,6 +60,12 @@ func (p *pipe) leave(now time.Time) error {
 	l := leaving{pipe: p, dir: filepath.Join(p.config.Leftover.Dir, name)}
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return fmt.Errorf("leftover: %w", err)
+	}
+	lock, err := lockStore(filepath.Join(l.dir, progressName)) // nobody ships it, and removes it, before it is whole
+	if err != nil {                                            // to leave it is worth more
+		p.log.Warn("log leftover is not locked: ship it when this agent has ended", "error", err.Error())
+	} else {
+		defer func() { _ = lock.Close() }() // nothing was written to it
 	}
 	l.all = leftover{Host: p.where.Host, Pod: p.where.Pod, Cluster: p.where.Cluster}
 	l.all.checkpoint = checkpoint{Version: 1, Path: p.config.Path, Output: p.output.key(), Saved: now, Looked: now}

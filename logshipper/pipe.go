@@ -135,19 +135,26 @@ func (p *pipe) prepare(ctx context.Context) (err error) {
 	if err := os.MkdirAll(filepath.Dir(p.store), 0o700); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	lock, err := os.OpenFile(p.store+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+	if p.lock, err = lockStore(p.store); err != nil {
+		return err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return errors.Join(fmt.Errorf("checkpoint %s is used by another process: %w", p.store, err), lock.Close())
-	}
-	p.lock = lock
 	unfinished, _ := filepath.Glob(p.store + ".new-*") // that a kill left; nobody else writes them, with the lock
 	for _, path := range unfinished {
 		_ = os.Remove(path) // it only takes up space
 	}
 	return nil
+}
+
+// lockStore locks what belongs to a checkpoint, until the file is closed.
+func lockStore(store string) (*os.File, error) {
+	lock, err := os.OpenFile(store+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("checkpoint %s is used by another process: %w", store, err), lock.Close())
+	}
+	return lock, nil
 }
 
 // abort closes a pipe that never ran.

@@ -64,7 +64,7 @@ func shipOne(ctx context.Context, dir string, configs []Config, where place, m *
 	if err != nil {
 		return Counts{}, err
 	}
-	p.store, p.fixed = filepath.Join(dir, "progress.json"), true
+	p.store, p.fixed = filepath.Join(dir, progressName), true
 	if err := p.openFixed(ctx, l); err != nil {
 		return Counts{}, err
 	}

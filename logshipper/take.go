@@ -51,7 +51,7 @@ func (p *pipe) take(f *file, how reading, now time.Time) bool {
 		p.unreadable(f, err, now)
 		return false
 	case changed:
-		p.truncated(f, f.before, now) // it has grown again since
+		p.truncated(f, max(f.before, f.base+f.headLen), now) // it has grown again since
 		return true
 	}
 	f.readable()
@@ -110,7 +110,7 @@ func (p *pipe) takeDirect(f *file, how reading) (changed bool, err error) {
 	copy(kept[:], head)
 	n, changed, err := f.readAt(b.buffer[b.n-tailSize : b.n+limit])
 	copy(head, kept[:])
-	if n == 0 {
+	if n == 0 || changed {
 		return changed, err
 	}
 	data := b.buffer[b.n : b.n+n]
@@ -143,7 +143,7 @@ func (p *pipe) takeDirect(f *file, how reading) (changed bool, err error) {
 // takeEntries reads beside the batch, and copies entry by entry.
 func (p *pipe) takeEntries(f *file, how reading) (changed bool, err error) {
 	n, changed, err := f.readAt(p.scratch)
-	if n == 0 {
+	if n == 0 || changed {
 		return changed, err
 	}
 	data := p.scratch[tailSize : tailSize+n]
