@@ -20,7 +20,7 @@ import (
 // put a half-updated host back.
 type drainFile struct {
 	dir string
-	mu  sync.Mutex
+	mu  sync.Mutex // held while servers are drained, and while a reload makes servers anew
 }
 
 func (d *drainFile) path() string { return filepath.Join(d.dir, "drained.json") }
@@ -134,12 +134,12 @@ func (b *backend) unfinished() []*group {
 }
 
 func (g *Gateway) setDrain(backend string, change func(*group) error) error {
+	g.drains.mu.Lock() // a reload may be putting another backend in the place of this one
+	defer g.drains.mu.Unlock()
 	b, err := g.backendNamed(backend)
 	if err != nil {
 		return err
 	}
-	g.drains.mu.Lock()
-	defer g.drains.mu.Unlock()
 	if err := change(b.group); err != nil {
 		return &UnknownError{err}
 	}

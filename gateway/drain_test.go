@@ -2,11 +2,17 @@ package gateway
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -85,4 +91,55 @@ func TestBusyServerIsNotTakenOut(t *testing.T) {
 	}
 	release()
 	user.Wait()
+}
+
+// TestDrainDuringAReload: a reload may take seconds, for names to be looked up. A host that a deploy script takes
+// out meanwhile stays out.
+func TestDrainDuringAReload(t *testing.T) {
+	r := newRig(t)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := syscall.Mkfifo(ca, 0o600); err != nil { // reading it takes until somebody writes
+		t.Fatal(err)
+	}
+	c := *r.table.Load().config
+	c.Backends = maps.Clone(c.Backends)
+	changed := c.Backends["vm"]
+	changed.Upstream.CA = ca
+	c.Backends["vm"] = changed
+	var both sync.WaitGroup
+	both.Go(func() {
+		if err := r.Reload(c); err != nil {
+			t.Error(err)
+		}
+	})
+	slow, err := os.OpenFile(ca, os.O_WRONLY, 0) // returns once the reload reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := r.Servers()["vm"][0].ID
+	both.Go(func() {
+		if err := r.Drain("vm", id); err != nil {
+			t.Error(err)
+		}
+	})
+	time.Sleep(50 * time.Millisecond) // the drain is done, or waits
+	_, err = slow.Write(authority(t))
+	if err := errors.Join(err, slow.Close()); err != nil {
+		t.Fatal(err)
+	}
+	both.Wait()
+	if s := r.Servers()["vm"][0]; !s.Drained {
+		t.Errorf("the server gets requests again: %+v", s)
+	}
+	if drained, err := r.drains.load(); err != nil || !slices.Contains(drained["vm"], id) {
+		t.Errorf("kept for a restart: %v, %v", drained, err)
+	}
+}
+
+// authority is the certificate of some authority, as PEM.
+func authority(t *testing.T) []byte {
+	t.Helper()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 }

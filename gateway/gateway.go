@@ -74,16 +74,10 @@ func (g *Gateway) Reload(c Config) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	old := g.table.Load()
-	t, err := g.build(&c, old)
+	t, err := g.replace(&c, old)
 	if err != nil {
 		return err
 	}
-	for _, r := range old.routes {
-		if now := t.byName[r.name]; now == nil || now.config.From != r.config.From || now.config.To != r.config.To || now.new == nil {
-			r.move(shift.Placement{}) // its share was for other sides: the control loop hears of it only later
-		}
-	}
-	g.table.Store(t)
 	old.retire(t)
 	if err := g.log.reopen(); err != nil {
 		g.logger.Error("the access log goes on where it was", "error", err)
@@ -92,6 +86,24 @@ func (g *Gateway) Reload(c Config) error {
 		return fmt.Errorf("%w: %s", ErrNeedsRestart, strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// replace puts a table made from c in the place of old. Servers are drained before or after, but not
+// meanwhile: looking names up may take seconds, and what is said of the old table would be lost.
+func (g *Gateway) replace(c *Config, old *table) (*table, error) {
+	g.drains.mu.Lock()
+	defer g.drains.mu.Unlock()
+	t, err := g.build(c, old)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range old.routes {
+		if now := t.byName[r.name]; now == nil || now.config.From != r.config.From || now.config.To != r.config.To || now.new == nil {
+			r.move(shift.Placement{}) // its share was for other sides: the control loop hears of it only later
+		}
+	}
+	g.table.Store(t)
+	return t, nil
 }
 
 // needRestart names the settings that differ and are read only when a process begins.
