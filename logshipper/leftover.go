@@ -58,6 +58,9 @@ func (p *pipe) leave(now time.Time) error {
 	slices.SortStableFunc(rest, func(a, b *file) int { return cmp.Compare(a.backlog(), b.backlog()) })
 	name := fmt.Sprintf("%s-%s-%s", pathPart(p.where.Host), now.UTC().Format("20060102T150405Z"), strings.TrimSuffix(filepath.Base(p.store), ".json"))
 	l := leaving{pipe: p, dir: filepath.Join(p.config.Leftover.Dir, name)}
+	for n := 2; isThere(filepath.Join(l.dir, manifestName)); n++ { // an agent on this host stopped a moment ago
+		l.dir = filepath.Join(p.config.Leftover.Dir, fmt.Sprintf("%s-%d", name, n))
+	}
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return fmt.Errorf("leftover: %w", err)
 	}
@@ -74,6 +77,11 @@ func (p *pipe) leave(now time.Time) error {
 		errs = append(errs, l.copy(f))
 	}
 	return errors.Join(append(errs, l.note())...)
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // copy copies one rest.

@@ -109,3 +109,27 @@ func TestLeftoverThatCannotBeReadStays(t *testing.T) {
 		}
 	})
 }
+
+// TestLeavingTwiceInASecond stops, starts and stops again: the second leftover does not replace the first.
+func TestLeavingTwiceInASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		s.config.Leftover.Dir = filepath.Join(t.TempDir(), "left")
+		var want []string
+		began := time.Now()
+		for _, name := range []string{"one", "two", "three"} {
+			text, lines := block(name, 50)
+			want = append(want, lines...)
+			s.write("a.log", text)
+			s.start()
+			s.cutShort()
+		}
+		if took := time.Since(began); took >= time.Second {
+			t.Fatalf("it took %s: the test has not met its case", took)
+		}
+		if counts, err := s.ship(); err != nil || counts.Delivered.Lines != int64(len(want)) {
+			t.Errorf("shipped: %+v, %v", counts, err)
+		}
+		s.expect(want...)
+	})
+}
