@@ -75,6 +75,30 @@ func TestFullQueue(t *testing.T) {
 	}
 }
 
+// Mails are given up only for one that then has room: what is being delivered stays, and may be in the way.
+func TestDropOldestInVain(t *testing.T) {
+	c := settings()
+	c.Queue.Full, c.Queue.Bytes, c.Leftover.Dir = FullDropOldest, 1<<20, t.TempDir()
+	free := make(chan struct{})
+	s := upstreamFor(t, &c, sink.Script{OnText: func(sink.Mail) string { <-free; return "" }})
+	c.Upstream.Connections = 1
+	r := start(t, c, Options{})
+	t.Cleanup(func() { close(free) })
+	x := connect(t, r)
+	large := letter + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 9000) // more than half of the queue
+	x.send("large@b.test", to("x@y.test"), large)
+	until(t, func() bool { return s.Connections() == 1 && r.Queue(1).Mails[0].State == "busy" })
+	for range 5 {
+		x.send("small@b.test", to("x@y.test"), letter)
+	}
+	if got := x.send("large@b.test", to("x@y.test"), large); !strings.HasPrefix(got, "452 4.3.1 ") {
+		t.Error(got)
+	}
+	if n := r.Counts().Mails; n.Dropped != 0 || n.Queued != 6 {
+		t.Errorf("%+v", n)
+	}
+}
+
 // fullDisk has no room.
 type fullDisk struct{ spool.Disk }
 

@@ -14,6 +14,10 @@ import (
 // than this.
 const mostForBucket = 10 * time.Second
 
+// leastForBucket is what the bucket has at least, when that time is over or was cut off; half of either when there
+// is a directory, which must have its turn even if the bucket does not answer.
+const leastForBucket = 2 * time.Second
+
 // parcelSize is how many bytes of mail go into one object, unless one mail is larger: few requests, and little
 // memory beside the queue. parcelsAtOnce bounds both.
 const (
@@ -48,14 +52,30 @@ func (r *Relay) untilLeaving(ctx context.Context) (context.Context, context.Canc
 	return context.WithDeadline(ctx, deadline.Add(-min(mostForBucket, max(0, time.Until(deadline))/4)))
 }
 
+// bucketTime is how long all of what is left over may take on its way to the bucket.
+func (r *Relay) bucketTime(stop context.Context) time.Duration {
+	left := mostForBucket
+	if deadline, ok := stop.Deadline(); ok {
+		left = time.Until(deadline)
+	}
+	if stop.Err() != nil {
+		left = 0 // it was hurried: the time that was planned is not there
+	}
+	left = max(left, leastForBucket)
+	if r.config.Leftover.Dir != "" {
+		left /= 2
+	}
+	return left
+}
+
 // toBucket writes mails to objects that, as files of one directory, are a spool. An object is there whole
 // or not at all, and so are the mails in it.
-func (r *Relay) toBucket(stop string, rest []*item) (where string, refused map[*item]error) {
-	key := r.bucket.config.Prefix + stop + "/"
+func (r *Relay) toBucket(ctx context.Context, run string, rest []*item) (where string, refused map[*item]error) {
+	key := r.bucket.config.Prefix + run + "/"
 	refused = map[*item]error{}
 	var mu sync.Mutex
 	each(parcels(rest), parcelsAtOnce, func(p parcel) {
-		not := r.send(key, p)
+		not := r.send(ctx, key, p)
 		mu.Lock()
 		defer mu.Unlock()
 		for it, err := range not {
@@ -85,7 +105,10 @@ func parcels(items []*item) (list []parcel) {
 }
 
 // send writes one object and returns the mails that are not in it.
-func (r *Relay) send(key string, p parcel) (refused map[*item]error) {
+func (r *Relay) send(ctx context.Context, key string, p parcel) (refused map[*item]error) {
+	if err := ctx.Err(); err != nil {
+		return refuseAll(p.items, fmt.Errorf("the time for the bucket is over: %w", err))
+	}
 	image := spool.NewImage(p.size + int64(len(p.items))*roomForHead)
 	refused = map[*item]error{}
 	for _, it := range p.items {
@@ -100,7 +123,7 @@ func (r *Relay) send(key string, p parcel) (refused map[*item]error) {
 	if len(refused) == len(p.items) {
 		return refused
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), r.bucket.config.Timeout) // the stop's own time is over
+	ctx, cancel := context.WithTimeout(ctx, r.bucket.config.Timeout)
 	defer cancel()
 	if err := r.bucket.PutPlain(ctx, key+spool.ImageName(p.number), image.Bytes()); err != nil {
 		return refuseAll(p.items, err)

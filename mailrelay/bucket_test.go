@@ -1,6 +1,7 @@
 package mailrelay
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -125,6 +126,11 @@ const bucketMails = 30
 // leaveInBucket accepts mails of 300 kB, which no upstream takes, and stops.
 func leaveInBucket(t *testing.T, c Config) Result {
 	t.Helper()
+	return fullOfMail(t, c).Drain(within(50 * time.Millisecond))
+}
+
+func fullOfMail(t *testing.T, c Config) *Relay {
+	t.Helper()
 	c.Queue.Bytes = 32 << 20
 	r := start(t, c, Options{})
 	x := connect(t, r)
@@ -132,7 +138,7 @@ func leaveInBucket(t *testing.T, c Config) Result {
 	for n := range bucketMails {
 		x.send(fmt.Sprintf("a%d@b.test", n), to("x@y.test", "z@y.test"), text)
 	}
-	return r.Drain(within(50 * time.Millisecond))
+	return r
 }
 
 // injectAll takes the mails of some directories back, and sees all of them delivered.
@@ -189,7 +195,7 @@ func TestLeftoverInBucketAndDirectory(t *testing.T) {
 	c := settings()
 	c.Leftover.Dir = t.TempDir()
 	o := bucketFor(t, &c, func(put int) bool { return put == 2 })
-	res := leaveInBucket(t, c)
+	res := fullOfMail(t, c).Drain(within(4 * time.Second)) // one of them for the bucket and the directory
 	places := strings.Split(res.Where, " and ")
 	if res.Err == nil || res.Counts.Mails.LeftOver != bucketMails || res.Counts.Mails.Dropped != 0 || len(places) != 2 {
 		t.Fatalf("%+v", res)
@@ -213,5 +219,29 @@ func TestLeftoverBucketRefuses(t *testing.T) {
 		if spooled {
 			injectAll(t, c.Spool)
 		}
+	}
+}
+
+// A bucket that does not answer leaves time for the directory.
+func TestLeftoverBucketHangs(t *testing.T) {
+	c := settings()
+	c.Leftover.Dir = t.TempDir()
+	bucketFor(t, &c, func(int) bool { return false })
+	hang, end := context.WithCancel(context.Background())
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang.Done() }))
+	t.Cleanup(server.Close)
+	t.Cleanup(end)
+	c.Leftover.S3.Endpoint = server.URL
+	r := fullOfMail(t, c)
+	ended := make(chan Result, 1)
+	go func() { ended <- r.Drain(within(50 * time.Millisecond)) }()
+	select {
+	case res := <-ended:
+		if res.Counts.Mails.LeftOver != bucketMails || !strings.HasPrefix(res.Where, c.Leftover.Dir) || res.Err == nil {
+			t.Errorf("%+v", res)
+		}
+		injectAll(t, res.Where)
+	case <-time.After(30 * time.Second): // one request may take a minute
+		t.Fatal("the stop waits for the bucket")
 	}
 }

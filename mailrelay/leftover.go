@@ -1,6 +1,7 @@
 package mailrelay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +15,7 @@ import (
 )
 
 // leave puts what is left where it is safe, and tells where.
-func (r *Relay) leave() (where string, err error) {
+func (r *Relay) leave(stop context.Context) (where string, err error) {
 	rest := r.queue.takeAll()
 	if r.spool != nil && (!r.config.Leftover.Spool || len(rest) == 0) {
 		for _, it := range rest {
@@ -24,7 +25,7 @@ func (r *Relay) leave() (where string, err error) {
 		return where, r.spool.Close()
 	}
 	if len(rest) > 0 {
-		where, err = r.moveOut(rest)
+		where, err = r.moveOut(stop, rest)
 	}
 	if r.spool != nil {
 		err = errors.Join(err, r.spool.Close())
@@ -34,14 +35,16 @@ func (r *Relay) leave() (where string, err error) {
 
 // refuge takes mails that are left over, for ever. It returns its name, and those it did not take with the
 // reason why.
-type refuge func(stop string, rest []*item) (where string, refused map[*item]error)
+type refuge func(run string, rest []*item) (where string, refused map[*item]error)
 
 // moveOut takes mails to where they outlive us: to the bucket, and what that does not take to Leftover.Dir.
 // What neither has taken stays in the spool or, without one, is lost.
-func (r *Relay) moveOut(rest []*item) (where string, err error) {
+func (r *Relay) moveOut(stop context.Context, rest []*item) (where string, err error) {
 	var refuges []refuge
 	if r.bucket != nil {
-		refuges = append(refuges, r.toBucket)
+		ctx, cancel := context.WithTimeout(context.Background(), r.bucketTime(stop))
+		defer cancel()
+		refuges = append(refuges, func(run string, rest []*item) (string, map[*item]error) { return r.toBucket(ctx, run, rest) })
 	}
 	if r.config.Leftover.Dir != "" {
 		refuges = append(refuges, r.toDir)
@@ -49,10 +52,10 @@ func (r *Relay) moveOut(rest []*item) (where string, err error) {
 	if len(refuges) == 0 {
 		err = errors.New("there is neither leftover.dir nor leftover.s3")
 	}
-	stop := r.hostname + "-" + name(r.nextID())
+	run := r.hostname + "-" + name(r.nextID())
 	var places []string
 	for _, take := range refuges {
-		place, refused := take(stop, rest)
+		place, refused := take(run, rest)
 		if len(refused) < len(rest) {
 			places = append(places, place)
 		}
@@ -103,21 +106,23 @@ func refuseAll(items []*item, err error) map[*item]error {
 }
 
 // toDir writes mails to a new directory below Leftover.Dir.
-func (r *Relay) toDir(stop string, rest []*item) (where string, refused map[*item]error) {
-	where = filepath.Join(r.config.Leftover.Dir, stop)
+func (r *Relay) toDir(run string, rest []*item) (where string, refused map[*item]error) {
+	where = filepath.Join(r.config.Leftover.Dir, run)
 	out, err := openLeftover(r.config.Leftover.Dir, where)
 	if err != nil {
 		return where, refuseAll(rest, err)
 	}
 	var mu sync.Mutex
 	refused = map[*item]error{}
-	each(rest, 64, func(it *item) { // many, so that they share fsyncs
-		if err := r.copyTo(out, it); err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			refused[it] = err
-		}
-	})
+	for _, p := range parcels(rest) { // each is in memory
+		each(p.items, 64, func(it *item) { // many, so that they share fsyncs
+			if err := r.copyTo(out, it); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				refused[it] = err
+			}
+		})
+	}
 	if err := out.Close(); err != nil {
 		r.log.Error("mail leftover", "dir", where, "error", err.Error()) // every mail was fsynced before
 	}
@@ -181,7 +186,7 @@ func whole(m *loaded) ([]byte, error) {
 	if text, ok := m.Text.(bytesText); ok {
 		return text, nil
 	}
-	var w sliceWriter
+	w := make(sliceWriter, 0, m.Size)
 	_, err := m.Text.WriteTo(&w)
 	return w, err
 }

@@ -3,6 +3,7 @@ package mailrelay
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -47,5 +48,39 @@ func TestLongCommandsTakeNoMemory(t *testing.T) {
 	}
 	if grown := liveHeap() - before; grown > 1<<20 {
 		t.Errorf("400 small mails in the spool take %d bytes", grown)
+	}
+}
+
+// What is moved out of a spool is not in memory all at once.
+func TestMovingOutTakesLittleMemory(t *testing.T) {
+	c := settings()
+	c.Spool, c.Leftover = t.TempDir(), Leftover{Dir: t.TempDir(), Spool: true}
+	c.Queue.Bytes, c.Limits.Message = 64<<20, 2<<20
+	r := start(t, c, Options{})
+	x := connect(t, r)
+	const mails = 40
+	for range mails {
+		x.send("a@b.test", to("x@y.test"), strings.Repeat(strings.Repeat("x", 70)+"\r\n", 14_000))
+	}
+	old := debug.SetGCPercent(5) // so that what is not collected yet is little
+	defer debug.SetGCPercent(old)
+	before, most := liveHeap(), int64(0)
+	ended := make(chan Result)
+	go func() { ended <- r.Drain(within(0)) }()
+	for {
+		select {
+		case res := <-ended:
+			if res.Err != nil || res.Counts.Mails.LeftOver != mails {
+				t.Errorf("%+v", res)
+			}
+			if most > 20<<20 {
+				t.Errorf("40 mails of 1 MB take %d bytes on their way", most)
+			}
+			return
+		default:
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, int64(m.HeapAlloc)-before)
+		}
 	}
 }

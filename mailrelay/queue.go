@@ -128,25 +128,31 @@ func (q *queue) release(size int64) {
 }
 
 // makeRoom keeps a place, and hands out the oldest mails that must go for it: they are the caller's to
-// finish as dropped. It is false if even that is not enough.
+// finish as dropped. It is false, and none goes, if even that is not enough: what is being delivered stays.
 func (q *queue) makeRoom(size int64) (victims []*item, ok bool) {
 	if size > int64(q.limits.Bytes) {
 		return nil, false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for el := q.oldest.Front(); !q.fits(size, 0) && el != nil; el = el.Next() {
-		it := el.Value.(*item)
-		if it.state == busy {
-			continue
+	messages, bytes := q.messages+1, q.bytes+size
+	full := func() bool { return messages > q.limits.Messages || bytes > int64(q.limits.Bytes) }
+	for el := q.oldest.Front(); full() && el != nil; el = el.Next() {
+		if it := el.Value.(*item); it.state != busy {
+			messages--
+			bytes -= it.size
+			victims = append(victims, it)
 		}
-		q.takeLocked(it)
-		q.messages--
-		q.bytes -= it.size
-		it.size = 0 // its place is given away
-		victims = append(victims, it)
 	}
-	return victims, q.reserveLocked(size, 0)
+	if full() {
+		return nil, false
+	}
+	for _, it := range victims {
+		q.takeLocked(it)
+		it.size = 0 // its place is given away
+	}
+	q.messages, q.bytes = messages, bytes
+	return victims, true
 }
 
 // add puts a mail for which a place was kept into the queue. It is counted as come in by whoever

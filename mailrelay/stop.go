@@ -21,7 +21,7 @@ type Result struct {
 // longer than ctx by what the disk needs. Further calls wait for the first and return its result.
 func (r *Relay) Drain(ctx context.Context) Result {
 	r.draining.Do(func() {
-		start := time.Now()
+		start, whole := time.Now(), ctx
 		ctx, cancel := r.untilLeaving(ctx)
 		defer cancel()
 		r.Refuse()
@@ -39,7 +39,7 @@ func (r *Relay) Drain(ctx context.Context) Result {
 		r.workers.Wait()
 		r.attempts.Wait()
 		r.pool.Close()
-		r.result.Where, r.result.Err = r.leave()
+		r.result.Where, r.result.Err = r.leave(whole)
 		r.result.Err = errors.Join(err, r.result.Err)
 		r.result.Counts = r.Counts()
 		r.result.Took = time.Since(start)
