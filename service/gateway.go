@@ -46,6 +46,9 @@ func RunGateway(ctx context.Context, o Options) error {
 	if file.Config.Gateway == nil {
 		return errNoSection
 	}
+	logger, written := passEvents(o.Logger)
+	defer written()
+	o.Logger = logger
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	defer surviveBrokenPipes()()
