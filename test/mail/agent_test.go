@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"yadokari/lifecycle"
+	"yadokari/test/process"
 )
 
 // upstreamConnections is how many mails can be under way to the mail server.
@@ -20,7 +21,7 @@ const upstreamConnections = 8
 
 // agent is yadokari agent with a spool, over the restarts of its process.
 type agent struct {
-	*process
+	*process.Process
 	file, listen, socket, inbox string
 }
 
@@ -29,8 +30,8 @@ func newAgent(t *testing.T, wait string) *agent {
 	t.Helper()
 	dir := t.TempDir()
 	sink, inbox := startSink(t)
-	a := &agent{listen: freeAddress(t), socket: dir + "/mail.sock", inbox: inbox}
-	a.file = writeFile(t, dir, "yadokari.yaml", fmt.Sprintf(`agent:
+	a := &agent{listen: process.FreeAddress(t), socket: dir + "/mail.sock", inbox: inbox}
+	a.file = process.WriteFile(t, dir, "yadokari.yaml", fmt.Sprintf(`agent:
   admin: %q
   shutdown: {grace: 60s, quiet: 500ms}
   mail:
@@ -40,21 +41,21 @@ func newAgent(t *testing.T, wait string) *agent {
     spool: %s/spool
     upstream: {address: %q, tls: "off", connections: %d}
     retry: {first: 100ms, unreachable: 100ms}
-`, freeAddress(t), a.listen, a.socket, wait, dir, sink, upstreamConnections))
+`, process.FreeAddress(t), a.listen, a.socket, wait, dir, sink, upstreamConnections))
 	return a
 }
 
 // run starts the process, or starts it again.
 func (a *agent) run(t *testing.T) {
 	t.Helper()
-	a.process = start(t, "agent", exec.Command(program("yadokari"), "agent", "-c", a.file))
+	a.Process = process.Start(t, "agent", exec.Command(program("yadokari"), "agent", "-c", a.file))
 }
 
 // end stops the agent, wants everything handed on, and returns how many mails it has accepted, with
 // those that it found in its spool.
 func (a *agent) end(t *testing.T) int64 {
 	t.Helper()
-	if code := a.stop(t); code != 0 {
+	if code := a.Stop(t); code != 0 {
 		t.Errorf("the agent ended with %d", code)
 	}
 	var mails int64
@@ -72,13 +73,13 @@ func (a *agent) end(t *testing.T) int64 {
 // receipt is the receipt among the lines that the agent wrote.
 func (a *agent) receipt(t *testing.T) *lifecycle.Receipt {
 	t.Helper()
-	for _, line := range slices.Backward(bytes.Split([]byte(a.out.String()), []byte("\n"))) {
+	for _, line := range slices.Backward(bytes.Split([]byte(a.Out.String()), []byte("\n"))) {
 		var r lifecycle.Receipt
 		if json.Unmarshal(line, &r) == nil && r.Message == "receipt" {
 			return &r
 		}
 	}
-	t.Fatalf("no receipt:\n%s", a.out)
+	t.Fatalf("no receipt:\n%s", a.Out)
 	return nil
 }
 
@@ -94,14 +95,14 @@ func startSink(t *testing.T) (address, inbox string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(inbox) })
-	address = freeAddress(t)
+	address = process.FreeAddress(t)
 	args := []string{"-d", inbox + "/m.", address, "100"}
 	if os.Getuid() == 0 {
 		args = append([]string{"-u", "nobody"}, args...)
 	}
-	p := start(t, "smtp-sink", exec.Command("/usr/sbin/smtp-sink", args...))
-	eventually(t, "smtp-sink listens", func() bool {
-		p.mustRun(t)
+	p := process.Start(t, "smtp-sink", exec.Command("/usr/sbin/smtp-sink", args...))
+	process.Eventually(t, "smtp-sink listens", func() bool {
+		p.MustRun(t)
 		return reachable(address)
 	})
 	return address, inbox

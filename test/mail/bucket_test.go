@@ -15,6 +15,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"yadokari/lifecycle"
+	"yadokari/test/process"
 )
 
 const (
@@ -39,15 +40,15 @@ func TestLeftoverInBucket(t *testing.T) {
 	second := newAgent(t, "0s")
 	for range injectors {
 		second.run(t)
-		second.says(t, "agent is ready")
+		second.Says(t, "agent is ready")
 		inject := exec.Command(program("yadokari"), "mail", "inject", where, "-c", second.file)
-		p := start(t, "inject", inject)
+		p := process.Start(t, "inject", inject)
 		time.Sleep(rand.N(150 * time.Millisecond))
-		second.kill()
-		<-p.exited // with an error, or done
+		second.Kill()
+		<-p.Exited // with an error, or done
 	}
 	second.run(t)
-	second.says(t, "agent is ready")
+	second.Says(t, "agent is ready")
 	out, err := exec.Command(program("yadokari"), "mail", "inject", where, "-c", second.file, "-o", "json").Output()
 	var answer struct {
 		Taken *int
@@ -80,7 +81,7 @@ func TestInjectNeedsRightBucket(t *testing.T) {
 	_, endpoint := startBucket(t)
 	a := newAgent(t, "0s")
 	a.run(t)
-	a.says(t, "agent is ready")
+	a.Says(t, "agent is ready")
 	for where, words := range map[string]string{"s3://none/left/": "NoSuchBucket", "s3:///left": "s3://BUCKET/PREFIX", "gs://mails/left": "s3://BUCKET/PREFIX"} {
 		out, err := exec.Command(program("yadokari"), "mail", "inject", where, "-c", a.file, "--region", "ap-northeast-1", "--endpoint", endpoint).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), words) {
@@ -105,8 +106,8 @@ func startBucket(t *testing.T) (backend gofakes3.Backend, endpoint string) {
 // leaveMail runs an agent without a mail server, and returns where its receipt says that its mail is.
 func leaveMail(t *testing.T, endpoint string) (where string) {
 	t.Helper()
-	first := &agent{listen: freeAddress(t)}
-	first.file = writeFile(t, t.TempDir(), "yadokari.yaml", fmt.Sprintf(`agent:
+	first := &agent{listen: process.FreeAddress(t)}
+	first.file = process.WriteFile(t, t.TempDir(), "yadokari.yaml", fmt.Sprintf(`agent:
   admin: %q
   shutdown: {grace: 10s, deregister: 0s, quiet: 500ms}
   mail:
@@ -114,9 +115,9 @@ func leaveMail(t *testing.T, endpoint string) (where string) {
     wait: 0s
     upstream: {address: %q, tls: "off"}
     leftover: {s3: {bucket: mails, prefix: left/, pathStyle: true, region: ap-northeast-1, endpoint: %q}}
-`, freeAddress(t), first.listen, freeAddress(t), endpoint))
+`, process.FreeAddress(t), first.listen, process.FreeAddress(t), endpoint))
 	first.run(t)
-	first.says(t, "agent is ready")
+	first.Says(t, "agent is ready")
 	var sending sync.WaitGroup
 	for worker := range 8 {
 		sending.Go(func() {
@@ -129,7 +130,7 @@ func leaveMail(t *testing.T, endpoint string) (where string) {
 		})
 	}
 	sending.Wait()
-	if code := first.stop(t); code != lifecycle.ExitLeftOver {
+	if code := first.Stop(t); code != lifecycle.ExitLeftOver {
 		t.Errorf("mail is left over and the exit status is %d", code)
 	}
 	for _, part := range first.receipt(t).Parts {

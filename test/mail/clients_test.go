@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"yadokari/test/process"
 )
 
 // client is a program that sends mail, and what must arrive of it.
@@ -49,7 +51,7 @@ var clients = []client{
 		name: "smtplib", mails: 1,
 		command: func(t *testing.T, a *agent) *exec.Cmd {
 			host, port, _ := strings.Cut(a.listen, ":")
-			return exec.Command("python3", writeFile(t, t.TempDir(), "send.py", pythonMail), host, port)
+			return exec.Command("python3", process.WriteFile(t, t.TempDir(), "send.py", pythonMail), host, port)
 		},
 		input: body("smtplib"),
 		has:   []string{"X-Rcpt-Args: <carl@example.test>", "Subject: =?utf-8?", "Content-Transfer-Encoding: 8bit", "Grüße"},
@@ -63,7 +65,7 @@ var clients = []client{
 	}, {
 		name: "smtp-source", mails: sourceMails,
 		command: func(t *testing.T, a *agent) *exec.Cmd {
-			text := writeFile(t, t.TempDir(), "mail", "Subject: load\n\n"+body("smtp-source"))
+			text := process.WriteFile(t, t.TempDir(), "mail", "Subject: load\n\n"+body("smtp-source"))
 			return exec.Command("/usr/sbin/smtp-source", "-s", "10", "-m", strconv.Itoa(sourceMails), "-F", text,
 				"-f", "app@client.test", "-t", "ann@example.test", "inet:"+a.listen)
 		},
@@ -75,7 +77,7 @@ const sourceMails = 500
 
 func swaks(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	text := writeFile(t, t.TempDir(), "mail", "Subject: swaks\nMessage-ID: <swaks@client.test>\n\n"+body(name))
+	text := process.WriteFile(t, t.TempDir(), "mail", "Subject: swaks\nMessage-ID: <swaks@client.test>\n\n"+body(name))
 	return exec.Command("swaks", append([]string{"--silent", "2", "--from", "app@client.test", "--data", "@" + text}, args...)...)
 }
 
@@ -110,7 +112,7 @@ func inPlace(name string, args ...string) func(*testing.T, *agent) *exec.Cmd {
 func TestClients(t *testing.T) {
 	a := newAgent(t, "1s")
 	a.run(t)
-	a.says(t, "agent is ready")
+	a.Says(t, "agent is ready")
 	want := int64(0)
 	for _, c := range clients {
 		want += int64(c.mails)
@@ -132,7 +134,7 @@ func TestClients(t *testing.T) {
 func (c *client) check(t *testing.T, a *agent) {
 	t.Helper()
 	mine := "sent by " + c.name + "\n"
-	eventually(t, fmt.Sprintf("%d mails arrive", c.mails), func() bool {
+	process.Eventually(t, fmt.Sprintf("%d mails arrive", c.mails), func() bool {
 		n := 0
 		readInbox(t, a.inbox, func(text string) { n += strings.Count(text, mine) })
 		return n >= c.mails
@@ -158,9 +160,9 @@ func (c *client) check(t *testing.T, a *agent) {
 func TestCron(t *testing.T) {
 	a := newAgent(t, "1s")
 	a.run(t)
-	a.says(t, "agent is ready")
+	a.Says(t, "agent is ready")
 	dir := t.TempDir()
-	writeFile(t, dir, "job", fmt.Sprintf("MAILTO=ops@example.test\n@reboot root echo 'sent by cron'; echo '%s'\n", lastLine))
+	process.WriteFile(t, dir, "job", fmt.Sprintf("MAILTO=ops@example.test\n@reboot root echo 'sent by cron'; echo '%s'\n", lastLine))
 	// A machine of its own, as far as cron looks: no other jobs, just started.
 	script := `set -e
 mount --bind "$YADOKARI" /usr/sbin/sendmail
@@ -175,10 +177,10 @@ exec cron -f`
 	command := exec.Command("unshare", "--mount", "sh", "-c", script)
 	command.Env = append(command.Environ(), "YADOKARI="+program("yadokari"), "JOB="+filepath.Join(dir, "job"),
 		"YADOKARI_RELAY="+a.listen) // as /etc/default/cron would say it: a crontab's variables do not reach sendmail
-	cron := start(t, "cron", command)
+	cron := process.Start(t, "cron", command)
 	var got string
-	eventually(t, "cron's mail arrives", func() bool {
-		cron.mustRun(t)
+	process.Eventually(t, "cron's mail arrives", func() bool {
+		cron.MustRun(t)
 		readInbox(t, a.inbox, func(text string) { got = text })
 		return got != ""
 	})
@@ -187,7 +189,7 @@ exec cron -f`
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
-	cron.kill()
+	cron.Kill()
 	if n := a.end(t); n != 1 {
 		t.Errorf("the receipt says %d delivered, want 1", n)
 	}
@@ -197,7 +199,7 @@ exec cron -f`
 // again (75, sysexits.h).
 func TestSendmailWithoutRelay(t *testing.T) {
 	c := exec.Command(program("yadokari"), "sendmail", "-t")
-	c.Env = append(c.Environ(), "YADOKARI_RELAY="+freeAddress(t))
+	c.Env = append(c.Environ(), "YADOKARI_RELAY="+process.FreeAddress(t))
 	c.Stdin = bytes.NewReader([]byte(mailText("<none@client.test>", "\n")))
 	out, _ := c.CombinedOutput()
 	if code := c.ProcessState.ExitCode(); code != 75 {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"yadokari/test/process"
 )
 
 // TestKill: on a VM, with a spool, the agent is killed (SIGKILL) at random moments under mail load. Every
@@ -31,13 +33,13 @@ func killOften(t *testing.T, wait time.Duration, times int) {
 			time.Sleep(rand.N(100 * time.Millisecond))
 		} else {
 			enough := senders.safe() + 1 + rand.IntN(100)
-			eventually(t, "mail is accepted", func() bool { return senders.safe() >= enough })
+			process.Eventually(t, "mail is accepted", func() bool { return senders.safe() >= enough })
 			time.Sleep(rand.N(3 * time.Millisecond))
 		}
-		a.kill()
+		a.Kill()
 	}
 	a.run(t)
-	a.says(t, "agent is ready")
+	a.Says(t, "agent is ready")
 	senders.end()
 	a.end(t)
 	checkInbox(t, a.inbox, times, senders.taken)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"yadokari/test/process"
 )
 
 // TestUnits lets systemd itself read the units that are provided, with programs that are there.
@@ -23,7 +25,7 @@ func TestUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 		there := strings.NewReplacer("/usr/bin/yadokari", program("yadokari"), "/usr/bin/app", "/bin/true").Replace(string(text))
-		names = append(names, writeFile(t, dir, entry.Name(), there))
+		names = append(names, process.WriteFile(t, dir, entry.Name(), there))
 	}
 	if len(names) < 3 {
 		t.Fatalf("units: %v; want the agent's, the gateway's and its socket", names)
@@ -49,7 +51,7 @@ func TestUnits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, dir, filepath.Base(names[0]), strings.Replace(string(damaged), "Type=notify", "Typo=notify", 1))
+	process.WriteFile(t, dir, filepath.Base(names[0]), strings.Replace(string(damaged), "Type=notify", "Typo=notify", 1))
 	if said := verify(); !strings.Contains(said, "Typo") {
 		t.Errorf("a key that there is not: %q", said)
 	}
