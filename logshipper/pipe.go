@@ -228,15 +228,21 @@ func (p *pipe) welcome(f fresh, now time.Time) {
 		f.close()
 		return
 	}
-	switch known := p.files.inodes[inodeOf(info)]; {
-	case known == nil:
-		one, err := p.files.adoptOpen(f.handle, f.path, now)
-		p.came = p.adopted(one, f.path, err, now) || p.came
-	case known.handle == nil:
-		p.reopenAs(known, f.handle, f.path, now)
-	default:
-		f.close()
+	known := p.files.inodes[inodeOf(info)]
+	if known != nil && known.handle == nil {
+		if same, err := known.compare(f.handle, known.read); same || err != nil {
+			p.reopenAs(known, f.handle, f.path, now)
+			return
+		}
+		p.truncated(known, known.size, now)
+		known = nil
 	}
+	if known != nil {
+		f.close()
+		return
+	}
+	one, err := p.files.adoptOpen(f.handle, f.path, now)
+	p.came = p.adopted(one, f.path, err, now) || p.came
 }
 
 // welcomeAll takes up all that have appeared.

@@ -255,3 +255,23 @@ func TestACopyInTheMaking(t *testing.T) {
 		s.expect(want...)
 	})
 }
+
+// TestAFleetingFileWithAnInodeUsedAgain has that of a file which was closed as it was quiet.
+func TestAFleetingFileWithAnInodeUsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil)
+		s.start()
+		s.write("a.log", "one\n")
+		s.must(os.Chtimes(s.path("a.log"), time.Now(), time.Now()))
+		time.Sleep(time.Hour)
+		reuse(s, "a.log", "b.log", "one\ntwo\n")
+		handle, err := os.Open(s.path("b.log"))
+		s.must(err)
+		s.must(os.Remove(s.path("b.log")))
+		p := s.shipper.pipes[0]
+		p.fresh <- fresh{s.path("b.log"), handle}
+		s.wait()
+		s.flush()
+		s.expect("one", "one", "two")
+	})
+}
