@@ -16,6 +16,7 @@ const (
 	logBuffer = 64 << 10               // handed to the writer when full …
 	logEvery  = 200 * time.Millisecond // … or this old
 	logQueue  = 64                     // buffers that may wait for a slow disk or pipe: 4 MiB
+	logEnd    = time.Second            // what they may take at the end of the process
 )
 
 // logTime is RFC 3339 with milliseconds.
@@ -29,6 +30,7 @@ type accessLog struct {
 	off     bool
 	mu      sync.Mutex
 	buffer  []byte
+	closed  bool
 	logger  zerolog.Logger
 	full    chan []byte
 	free    chan []byte
@@ -114,6 +116,10 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 func (l *accessLog) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		l.dropped.Add(1)
+		return len(line), nil
+	}
 	if len(l.buffer)+len(line) > logBuffer && len(l.buffer) > 0 {
 		l.hand()
 	}
@@ -176,11 +182,18 @@ func (l *accessLog) put(b []byte) {
 
 func lines(b []byte) uint64 { return uint64(bytes.Count(b, []byte{'\n'})) }
 
-// close writes out what is left.
+// close writes out what is left, unless the log is stuck.
 func (l *accessLog) close() {
 	l.mu.Lock()
 	l.hand()
+	l.closed = true
 	l.mu.Unlock()
 	close(l.full)
-	<-l.done
+	select {
+	case <-l.done:
+	case <-time.After(logEnd):
+		for b := range l.full {
+			l.dropped.Add(lines(b))
+		}
+	}
 }
