@@ -125,6 +125,9 @@ func (m *minute) add(now time.Time, w *judge.Window) {
 
 func (m *minute) turn(now time.Time) {
 	number := now.UnixNano() / int64(minuteSlot)
+	if putBack(number, m.last) {
+		*m = minute{last: number}
+	}
 	for ; m.last < number; m.last++ {
 		if number-m.last > minuteSlots {
 			m.last = number - minuteSlots
@@ -132,6 +135,10 @@ func (m *minute) turn(now time.Time) {
 		m.slots[(m.last+1)%minuteSlots] = nil
 	}
 }
+
+// putBack says whether the clock was put back by more than what the next slot makes up for: the newest one
+// would be counted in until the clock is there again, which may take hours.
+func putBack(number, last int64) bool { return number < last-1 }
 
 func (m *minute) numbers(now time.Time) Numbers {
 	m.turn(now)
@@ -174,6 +181,9 @@ func (p *pace) turn(now time.Time) {
 		p.since = now
 	}
 	number := now.UnixNano() / int64(paceSlot)
+	if putBack(number, p.last) {
+		*p = pace{last: number, since: now}
+	}
 	for ; p.last < number; p.last++ {
 		if number-p.last > paceSlots {
 			p.last = number - paceSlots

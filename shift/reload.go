@@ -233,6 +233,10 @@ func (c *Controller) adopt(r *route, first bool) {
 		return
 	}
 	record.From, record.To = r.config.From, r.config.To
+	if now := time.Now(); !record.Entered.IsZero() {
+		// From now on what has passed since is told by a clock that nobody sets.
+		record.Entered = now.Add(-max(0, now.Sub(record.Entered)))
+	}
 	c.apply(r, record.Placement())
 	c.enter(r, record)
 	c.publish(r)
