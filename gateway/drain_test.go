@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"yadokari/gateway/balance"
 )
 
 // hold lets the old side answer /held only when release is called.
@@ -142,4 +144,26 @@ func authority(t *testing.T) []byte {
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	defer s.Close()
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+}
+
+// TestBusyServerIsNotUnhealthy: the same of its health check, which does not take its turn with requests.
+func TestBusyServerIsNotUnhealthy(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		vm := c.Backends["vm"]
+		vm.Upstream.Connections, vm.Upstream.Response = 1, time.Minute
+		vm.Balance.Health = &balance.Health{Path: "/", Every: 10 * time.Millisecond, Timeout: 500 * time.Millisecond, Fall: 1, Rise: 1}
+		c.Backends["vm"] = vm
+	})
+	held, release := r.hold()
+	defer release()
+	var user sync.WaitGroup
+	user.Go(func() { r.do("GET", "/held", "") })
+	<-held
+	checked := len(r.old.requests())
+	eventually(t, "no check ends", func() bool { return len(r.old.requests()) > checked+2 })
+	if s := r.Servers()["vm"][0]; s.Health != "healthy" {
+		t.Errorf("a busy server is %s: %s", s.Health, s.LastError)
+	}
+	release()
+	user.Wait()
 }

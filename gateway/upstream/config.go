@@ -16,6 +16,6 @@ type Config struct {
 	// KeepAlive is how long an unused connection is kept for the next request. Keep it below the
 	// servers' own keep-alive time.
 	KeepAlive time.Duration `yaml:"keepAlive" default:"30s"`
-	// Connections is the most connections to one server.
+	// Connections is the most connections to one server; its health check may have one of its own.
 	Connections int `yaml:"connections" default:"1024"`
 }

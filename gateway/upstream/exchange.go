@@ -27,7 +27,7 @@ const interimMost = 16
 // called, or a Failure. When ctx ends, so does the exchange.
 func (h *Host) Do(ctx context.Context, r *Request) (*Response, *Failure) {
 	for try := 0; ; try++ {
-		c, reused, err := h.acquire(ctx, try >= staleTries)
+		c, reused, err := h.acquire(ctx, try >= staleTries, r.beyond)
 		if err != nil {
 			return nil, connectFailure(ctx, err)
 		}

@@ -46,8 +46,8 @@ func (h *Host) Close() error {
 }
 
 // acquire returns a connection for one exchange, and whether it has been used before. fresh demands
-// a new one.
-func (h *Host) acquire(ctx context.Context, fresh bool) (c *conn, reused bool, err error) {
+// a new one, beyond does not wait for one to be free.
+func (h *Host) acquire(ctx context.Context, fresh, beyond bool) (c *conn, reused bool, err error) {
 	var over <-chan time.Time
 	for {
 		h.mu.Lock()
@@ -61,7 +61,7 @@ func (h *Host) acquire(ctx context.Context, fresh bool) (c *conn, reused bool, e
 			h.mu.Unlock()
 			return c, true, nil
 		}
-		if len(h.conns)+h.dialing < h.transport.cfg.Connections {
+		if beyond || len(h.conns)+h.dialing < h.transport.cfg.Connections {
 			h.dialing++
 			h.mu.Unlock()
 			c, err := h.dial(ctx)
@@ -193,7 +193,7 @@ func (h *Host) sweep(now int64) {
 // Check asks the server for path as a request would, with host as Host header unless it is empty. It
 // returns nil for a status from 200 to 399.
 func (h *Host) Check(ctx context.Context, path, host string) error {
-	r := &Request{Method: "GET", Target: path, Host: host, Replayable: true, Extra: []byte("User-Agent: yadokari-health\r\n")}
+	r := &Request{Method: "GET", Target: path, Host: host, Replayable: true, beyond: true, Extra: []byte("User-Agent: yadokari-health\r\n")}
 	resp, failure := h.Do(ctx, r)
 	if failure != nil {
 		return failure

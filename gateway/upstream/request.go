@@ -50,6 +50,10 @@ type Request struct {
 	// Replayable says that the request may be sent again when a connection that was idle turns out
 	// to be closed.
 	Replayable bool
+
+	// beyond says that the request needs no free connection: a server with as much to do as it may have is
+	// not unhealthy for that.
+	beyond bool
 }
 
 var errTarget = errors.New("the request target holds a space or a control character")
