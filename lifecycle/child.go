@@ -196,12 +196,19 @@ func (c *Child) took(status unix.WaitStatus) {
 	close(c.ended)
 }
 
+// ask sends SIGTERM to a process, or to a group if number is negative, and wakes what is stopped: it would not
+// get the signal before. ESRCH: it has ended.
+func ask(number int) {
+	_ = unix.Kill(number, unix.SIGTERM)
+	_ = unix.Kill(number, unix.SIGCONT)
+}
+
 // Stop sends SIGTERM to the process group and, with Adopt, to all that was or is left behind outside of it,
 // and waits until they have ended. When ctx ends first they get SIGKILL, and the error is ctx's cause; if
 // that is ErrHurried they have half a second. A process that has ended by itself is no error; what it
 // left behind is still ended. Stop may be called once.
 func (c *Child) Stop(ctx context.Context) error {
-	_ = unix.Kill(-c.PID(), unix.SIGTERM) // ESRCH: the group is empty
+	ask(-c.PID())
 	extinct, asked := c.extinct(), map[int]bool{}
 	if c.await(ctx, extinct, asked) {
 		return nil
@@ -228,7 +235,7 @@ func (c *Child) await(ctx context.Context, extinct <-chan struct{}, asked map[in
 		for _, pid := range c.strays() {
 			if !asked[pid] {
 				asked[pid] = true
-				_ = unix.Kill(pid, unix.SIGTERM) // it may have ended
+				ask(pid)
 			}
 		}
 		select {

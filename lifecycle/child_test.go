@@ -107,6 +107,25 @@ func TestChildEnds(t *testing.T) {
 	}
 }
 
+// A process that is stopped gets SIGTERM only when it goes on.
+func TestStoppedChildIsAsked(t *testing.T) {
+	f := newFamily(t, "stopped")
+	f.line("ready")
+	for { // the test's own deadline bounds this
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", f.child))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), ") T ") {
+			break
+		}
+	}
+	f.say("10000")
+	if got := f.end(); got.Exit != (Exit{Code: 7}) || got.Error != "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestChildEndsByItself(t *testing.T) {
 	f := newFamily(t, "exit:42")
 	f.line("ended")

@@ -122,6 +122,12 @@ func app(role string) {
 		fmt.Println("ready")
 		<-terms
 		os.Exit(7)
+	case "stopped": // when asked, but it has been stopped, as a debugger or a terminal does
+		signal.Notify(terms, syscall.SIGTERM)
+		fmt.Println("ready")
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		<-terms
+		os.Exit(7)
 	case "deaf": // never
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")

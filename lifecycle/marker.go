@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -36,7 +37,7 @@ func (m *Mark) Same(other *Mark) bool {
 
 // FindMark looks for the marker at path. That there is none is no error, and nil.
 func FindMark(path string) (*Mark, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for who writes to it
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -34,6 +35,27 @@ func TestParseMark(t *testing.T) {
 		if exit != want.exit || (want.fault == "") != (m.Fault == "") || !strings.Contains(m.Fault, want.fault) {
 			t.Errorf("%.40q: %d, %q", text, exit, m.Fault)
 		}
+	}
+}
+
+// A pipe in the marker's place is an error, and nobody waits for who writes to it.
+func TestMarkIsAPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "marker")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := make(chan error, 1)
+	go func() {
+		_, err := FindMark(path)
+		found <- err
+	}()
+	select {
+	case err := <-found:
+		if err == nil || !strings.Contains(err.Error(), "is not a file") {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it waits")
 	}
 }
 
