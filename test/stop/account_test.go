@@ -48,13 +48,18 @@ func (a *account) add(s *site, of string, r *lifecycle.Receipt) {
 	}
 }
 
-// settle reads every receipt of a site whose pods have all ended, and gives each to check.
+// settle reads every receipt of a site whose pods have all ended, and gives each to check. An agent that the
+// test has killed leaves none.
 func (s *site) settle(check func(e end, r *lifecycle.Receipt)) account {
 	s.Helper()
 	var sum account
-	seen := map[string]bool{}
+	seen, killed := map[string]bool{}, 0
 	for _, e := range s.ends.of(s.T, "", s.form.agent) {
 		seen[e.pod] = true
+		if s.killed[e.pod] > 0 && e.ExitCode == 137 && e.Message == "" {
+			killed++
+			continue
+		}
 		r, err := e.receipt()
 		if err != nil {
 			s.Error(err)
@@ -65,6 +70,12 @@ func (s *site) settle(check func(e end, r *lifecycle.Receipt)) account {
 		}
 		sum.add(s, e.String(), r)
 		check(e, r)
+	}
+	for _, n := range s.killed {
+		killed -= n
+	}
+	if killed != 0 {
+		s.Errorf("%d more agents than the test has killed ended so", killed)
 	}
 	if len(seen) != s.ends.known() {
 		s.Errorf("%d pods have ended, the agents of %d were seen to", s.ends.known(), len(seen))

@@ -33,7 +33,7 @@ func TestKubernetes(t *testing.T) {
 			cases := []struct {
 				name string
 				test func(*testing.T, *kube.Cluster, form, int)
-			}{{"Calm", testCalm}, {"OutOfMemory", testOutOfMemory}, {"MailDown", testMailDown}, {"MailSlow", testMailSlow}}
+			}{{"Calm", testCalm}, {"OutOfMemory", testOutOfMemory}, {"MailDown", testMailDown}, {"MailSlow", testMailSlow}, {"AgentKilled", testAgentKilled}}
 			for j, one := range cases {
 				t.Run(one.name, func(t *testing.T) { one.test(t, c, f, 10*i+j) })
 			}

@@ -15,6 +15,7 @@ import (
 	"yadokari/lifecycle"
 	"yadokari/logshipper/firehose/firehosetest"
 	"yadokari/test/kube"
+	"yadokari/test/process"
 )
 
 // auditLog is the audit log as the containers know it.
@@ -153,7 +154,7 @@ func (l lineTrouble) test(t *testing.T, c *kube.Cluster, f form, number int) {
 	l.begin(s.archive)
 	pod := s.mails(20) // each with a line
 	s.remove(pod)
-	eventually(t, "the pod has ended", func() bool { return s.ends.gone(pod) })
+	process.Eventually(t, "the pod has ended", func() bool { return s.ends.gone(pod) })
 	s.leave()
 	s.load.Wait()
 	s.archive.down()
@@ -192,7 +193,7 @@ func (l lineTrouble) test(t *testing.T, c *kube.Cluster, f form, number int) {
 func (s *site) ship(dir string) {
 	s.Helper()
 	_, before, _, _ := s.archive.contents()
-	file := writeFile(s.T, s.TempDir(), "yadokari.yaml", fmt.Sprintf("agent:\n  logs:\n%s", s.logs("/nonexistent")))
+	file := process.WriteFile(s.T, s.TempDir(), "yadokari.yaml", fmt.Sprintf("agent:\n  logs:\n%s", s.logs("/nonexistent")))
 	command := s.cluster.Command(s.ctx, program("yadokari"), "logs", "ship", dir, "-c", file, "-o", "json")
 	command.Env = append(command.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
 	answer, err := command.CombinedOutput()

@@ -22,6 +22,7 @@ import (
 	"yadokari/examples/tracker"
 	"yadokari/examples/tracker/browse"
 	"yadokari/test/kube"
+	"yadokari/test/process"
 )
 
 // site is the tracker in two pods with the agent in one form, a mail server behind it, a gateway before
@@ -41,6 +42,7 @@ type site struct {
 	transport *http.Transport
 	load      *browse.Load
 	leave     context.CancelFunc // sends the people away
+	killed    map[string]int     // how often the test has killed the agent of a pod
 }
 
 // newSite starts a site; number tells it from the others of the cluster.
@@ -48,7 +50,7 @@ func newSite(t *testing.T, c *kube.Cluster, f form, number int) *site {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
 	t.Cleanup(cancel)
-	s := &site{T: t, ctx: ctx, cluster: c, form: f, namespace: fmt.Sprintf("%s-%d", f.name, number), number: number, out: t.TempDir()}
+	s := &site{T: t, ctx: ctx, cluster: c, form: f, namespace: fmt.Sprintf("%s-%d", f.name, number), number: number, out: t.TempDir(), killed: map[string]int{}}
 	mail := fmt.Sprintf("%s:%d", kube.NodeIP, 2500+number)
 	s.box = newPostbox(t, func() (net.Listener, error) { return c.Listen(ctx, "tcp", mail) })
 	s.archive = newArchive(t, func() (net.Listener, error) {
@@ -77,7 +79,7 @@ func (s *site) startGateway(service string, port int) {
 	s.Helper()
 	dir := s.TempDir()
 	s.gateway = fmt.Sprintf("http://127.0.0.1:%d", port)
-	file := writeFile(s.T, dir, "yadokari.yaml", fmt.Sprintf(`gateway:
+	file := process.WriteFile(s.T, dir, "yadokari.yaml", fmt.Sprintf(`gateway:
   listen: "127.0.0.1:%d"
   admin: "127.0.0.1:%d"
   state: %s
@@ -89,10 +91,10 @@ func (s *site) startGateway(service string, port int) {
   routes:
     - {name: all, match: ["/"], from: containers}
 `, port, port+1000, dir, filepath.Join(dir, "access.log"), service))
-	start(s.T, "gateway", s.cluster.Command(s.ctx, program("yadokari"), "gateway", "-c", file))
+	process.Start(s.T, "gateway", s.cluster.Command(s.ctx, program("yadokari"), "gateway", "-c", file))
 	s.transport = &http.Transport{DialContext: s.cluster.Dial, MaxIdleConnsPerHost: 100, DisableCompression: true}
 	s.Cleanup(s.transport.CloseIdleConnections)
-	eventually(s.T, "the gateway answers", func() bool { return s.get(s.gateway+"/healthz") == nil })
+	process.Eventually(s.T, "the gateway answers", func() bool { return s.get(s.gateway+"/healthz") == nil })
 }
 
 // get asks for a page, and wants it.
@@ -150,7 +152,7 @@ func (s *site) ready() []string {
 func (s *site) whole(not string) []string {
 	s.Helper()
 	var names []string
-	eventually(s.T, "two pods serve", func() bool {
+	process.Eventually(s.T, "two pods serve", func() bool {
 		names = s.ready()
 		for _, name := range names {
 			if name == not {
@@ -182,12 +184,12 @@ func (s *site) close() {
 	s.Helper()
 	_, err := s.cluster.Kubectl(s.ctx, "scale", "-n", s.namespace, "deployment/tracker", "--replicas=0")
 	s.must(err)
-	eventually(s.T, "every pod has ended", func() bool { return s.ends.gone("") })
+	process.Eventually(s.T, "every pod has ended", func() bool { return s.ends.gone("") })
 }
 
 // removePods is for a test that failed.
 func (s *site) removePods() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), process.Patience)
 	defer cancel()
 	_, err := s.cluster.Kubectl(ctx, "delete", "-n", s.namespace, "deployment/tracker", "--ignore-not-found", "--cascade=foreground")
 	if err != nil {

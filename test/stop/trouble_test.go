@@ -12,6 +12,7 @@ import (
 	"yadokari/examples/tracker"
 	"yadokari/lifecycle"
 	"yadokari/test/kube"
+	"yadokari/test/process"
 )
 
 // testOutOfMemory: the app is killed for want of memory, in the middle of a line of its audit log, once while
@@ -23,12 +24,12 @@ func testOutOfMemory(t *testing.T, c *kube.Cluster, f form, number int) {
 	s.mails(20)
 	pods := s.whole("")
 	s.outOfMemory(pods[0])
-	eventually(t, "the container has ended", func() bool { return len(s.ends.of(t, pods[0], "app")) > 0 })
+	process.Eventually(t, "the container has ended", func() bool { return len(s.ends.of(t, pods[0], "app")) > 0 })
 	s.whole("")
 	s.mails(20)
 	s.remove(pods[1])
 	s.outOfMemory(pods[1])
-	eventually(t, "the pod has ended", func() bool { return s.ends.gone(pods[1]) })
+	process.Eventually(t, "the pod has ended", func() bool { return s.ends.gone(pods[1]) })
 	s.whole(pods[1])
 	s.leave()
 	total := s.load.Wait().Total()
@@ -98,7 +99,7 @@ func (s *site) mails(n int) string {
 		before[pod] = count(s.logged(pod), tracker.MailAccepted)
 	}
 	found := ""
-	eventually(s.T, "mail is accepted", func() bool {
+	process.Eventually(s.T, "mail is accepted", func() bool {
 		for _, pod := range pods {
 			if count(s.logged(pod), tracker.MailAccepted) >= before[pod]+n {
 				found = pod
@@ -113,7 +114,7 @@ func (s *site) mails(n int) string {
 func (s *site) endTroubled(pod string, mend func()) {
 	s.Helper()
 	s.remove(pod)
-	eventually(s.T, "the pod has ended", func() bool { return s.ends.gone(pod) })
+	process.Eventually(s.T, "the pod has ended", func() bool { return s.ends.gone(pod) })
 	s.leave()
 	s.load.Wait()
 	mend()
@@ -170,7 +171,7 @@ type leftover struct {
 func (s *site) inject(l leftover) {
 	s.Helper()
 	dir := s.TempDir()
-	file := writeFile(s.T, dir, "yadokari.yaml", fmt.Sprintf(`agent:
+	file := process.WriteFile(s.T, dir, "yadokari.yaml", fmt.Sprintf(`agent:
   admin: "127.0.0.1:%d"
   shutdown: {grace: 60s}
   mail:
@@ -180,8 +181,8 @@ func (s *site) inject(l leftover) {
     upstream: {address: %q, tls: "off"}
     retry: {first: 1s, unreachable: 1s}
 `, 20000+s.number, dir, dir, s.box.listener.Addr()))
-	agent := start(s.T, "agent", s.cluster.Command(s.ctx, program("yadokari"), "agent", "-c", file))
-	agent.says(s.T, "agent is ready")
+	agent := process.Start(s.T, "agent", s.cluster.Command(s.ctx, program("yadokari"), "agent", "-c", file))
+	agent.Says(s.T, "agent is ready")
 	answer, err := s.cluster.Command(s.ctx, program("yadokari"), "mail", "inject", l.where, "-c", file, "-o", "json").Output()
 	var injected struct{ Taken int64 }
 	if err == nil {
@@ -190,7 +191,7 @@ func (s *site) inject(l leftover) {
 	if err != nil || injected.Taken != l.mails {
 		s.Errorf("inject: %s, %v; want %d mails", answer, err, l.mails)
 	}
-	if code := agent.stop(s.T); code != 0 {
+	if code := agent.Stop(s.T); code != 0 {
 		s.Errorf("the agent that injected ended with %d", code)
 	}
 	r := lastReceipt(s.T, agent)
@@ -205,14 +206,14 @@ func (s *site) inject(l leftover) {
 }
 
 // lastReceipt is the receipt among the lines that an agent wrote.
-func lastReceipt(t *testing.T, agent *process) *lifecycle.Receipt {
+func lastReceipt(t *testing.T, agent *process.Process) *lifecycle.Receipt {
 	t.Helper()
-	for _, line := range slices.Backward(bytes.Split([]byte(agent.out.String()), []byte("\n"))) {
+	for _, line := range slices.Backward(bytes.Split([]byte(agent.Out.String()), []byte("\n"))) {
 		var r lifecycle.Receipt
 		if json.Unmarshal(line, &r) == nil && r.Message == "receipt" {
 			return &r
 		}
 	}
-	t.Fatalf("no receipt:\n%s", agent.out)
+	t.Fatalf("no receipt:\n%s", agent.Out)
 	return nil
 }
