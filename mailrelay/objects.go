@@ -19,10 +19,11 @@ import (
 
 const bucketScheme = "s3://"
 
-// Limits of one call to the bucket while mail is taken back: who asked for it waits for an answer.
 const (
-	objectTime = 20 * time.Second
-	noteTime   = 5 * time.Second // to note what was taken, when all else has ended
+	// readTime is for all that one Inject reads: who asked for it waits 30 s for an answer.
+	readTime = 20 * time.Second
+	// noteTime is for one note of what was taken, even when that time is over.
+	noteTime   = 5 * time.Second
 	mostObject = 2 * spool.MaxText
 )
 
@@ -33,12 +34,12 @@ func (in *injection) bucket(o Order) error {
 	if err != nil {
 		return err
 	}
-	store, err := bucket.Open(in.ctx, c, nil)
+	ctx, cancel := context.WithTimeout(in.ctx, readTime)
+	defer cancel()
+	store, err := bucket.Open(ctx, c, nil)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(in.ctx, objectTime)
-	defer cancel()
 	keys, err := store.List(ctx, c.Prefix)
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func (in *injection) bucket(o Order) error {
 			break
 		}
 		where := bucketScheme + c.Bucket + "/" + seg.folder
-		files := &objectFS{ctx: in.ctx, store: store, folder: seg.folder, names: seg.names}
+		files := &objectFS{ctx: ctx, store: store, folder: seg.folder, names: seg.names}
 		damaged := len(in.taken.Damaged)
 		err := in.spool(".", files)
 		for i := range in.taken.Damaged[damaged:] {
@@ -69,7 +70,7 @@ func (in *injection) bucket(o Order) error {
 // bucketOf is how the bucket of an order is reached. Its Prefix is that of the objects, and ends a folder.
 func (r *Relay) bucketOf(o Order) (bucket.Config, error) {
 	name, prefix, _ := strings.Cut(strings.TrimPrefix(o.From, bucketScheme), "/")
-	c := bucket.Config{Access: cloud.Access{Timeout: objectTime}}
+	c := bucket.Config{Access: cloud.Access{Timeout: readTime}}
 	if left := r.config.Leftover.S3; left != nil && left.Bucket == name {
 		c = *left
 	}
@@ -147,9 +148,7 @@ func (f *objectFS) Open(name string) (spool.File, error) {
 	if !slices.Contains(f.names, name) {
 		return nil, fmt.Errorf("%s: %w", name, os.ErrNotExist)
 	}
-	ctx, cancel := context.WithTimeout(f.ctx, objectTime)
-	defer cancel()
-	content, err := f.store.Get(ctx, f.folder+name, mostObject)
+	content, err := f.store.Get(f.ctx, f.folder+name, mostObject)
 	return &objectFile{fs: f, key: f.folder + name, content: content}, err
 }
 
