@@ -2,8 +2,8 @@
 import { act, name as enc } from './api.js';
 import { h, put, toast, announce } from './dom.js';
 import { open, form, field } from './dialog.js';
-import { on, operator, pace, state } from './store.js';
-import { parseShare, rate, waits, count } from './words.js';
+import { load, on, operator, state } from './store.js';
+import { parseShare, rate, count, span } from './words.js';
 
 // possible says which actions make sense for a route as it is.
 export function possible(st) {
@@ -26,14 +26,6 @@ export const labels = {
   start: 'Start', pause: 'Pause', resume: 'Resume', promote: 'Promote', share: 'Set share', rollback: 'Roll back',
 };
 export const keys = { start: 's', pause: 'p', resume: 'p', promote: 'n', share: 'h', rollback: 'r' };
-
-// load is how many requests a second of users a route has; copies are none. A stage counts them from its
-// beginning; for a route in none there are the steps of the charts.
-function load(st) {
-  if (st.state === 'shifting' || st.state === 'paused') return st.rates.vm + (st.stage === 'mirror' ? 0 : st.rates.containers);
-  const p = pace(st.route);
-  return p.vm + p.containers;
-}
 
 // users says how many users a part of them is, in words.
 function users(st, part) {
@@ -58,6 +50,14 @@ function following(st) {
   return st.stages.find((name) => name !== 'mirror' && parseShare(name) > share);
 }
 
+// missing is what a stage still lacks for a promotion, in words.
+function missing(st) {
+  const list = [];
+  if (st.holdRemaining > 0) list.push(`${span(st.holdRemaining)} of its hold are left`);
+  if (st.verdict !== 'pass') list.push(st.verdict ? `the verdict is “${st.verdict}”${st.reason ? `: ${st.reason}` : ''}` : 'nothing is judged');
+  return list;
+}
+
 const plans = {
   start(st) {
     const [stage] = st.stages;
@@ -74,7 +74,8 @@ const plans = {
   },
   promote(st) {
     const next = following(st);
-    const forced = !waits(st) && st.verdict !== 'pass' ? `The verdict is not a pass (${st.verdict || 'nothing is judged'}): this is by hand, and the ledger will say so.` : '';
+    const lacks = missing(st);
+    const forced = lacks.length ? `The stage is not ready: ${lacks.join('; ')}. Promoting it now is by hand, and the ledger will say so.` : '';
     if (!next) return { title: `Finish ${st.route}?`, what: `Nobody moves: all users are on ${st.to} and stay there.`, then: forced || 'The journey is done then.', why: true };
     return { title: `Promote ${st.route} to ${next}?`, what: move(st, parseShare(next)), then: forced, why: true };
   },

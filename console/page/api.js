@@ -40,13 +40,14 @@ export class Refused extends Error {
   }
 }
 
-// refusal reads an answer that is an error. A token that was replaced meanwhile is asked for no more.
-async function refusal(answer, used) {
+// refusal reads an answer that is an error. A token that was replaced meanwhile is asked for no more. acting
+// says that a person waits for the answer.
+async function refusal(answer, used, acting) {
   let error = null;
   try { error = (await answer.json()).error; } catch { /* not of this API */ }
   const refused = new Refused(answer.status, error);
   refused.outdated = used !== token.get();
-  if (answer.status === 401 && !refused.outdated) askToken?.(refused);
+  if (answer.status === 401 && !refused.outdated) askToken?.(refused, acting);
   return refused;
 }
 
@@ -54,12 +55,12 @@ async function send(path, options) {
   const used = token.get();
   let answer;
   try {
-    answer = await fetch(path, { ...options, cache: 'no-store', signal: AbortSignal.any([AbortSignal.timeout(25_000), ...(options.signal ? [options.signal] : [])]) });
+    answer = await fetch(path, { ...options, cache: 'no-store', signal: AbortSignal.any([AbortSignal.timeout(options.method ? 25_000 : 10_000), ...(options.signal ? [options.signal] : [])]) });
   } catch (cause) {
     if (options.signal?.aborted) throw cause;
     throw new Refused(0, { message: 'The gateway does not answer.', code: 'unreachable' });
   }
-  if (!answer.ok) throw await refusal(answer, used);
+  if (!answer.ok) throw await refusal(answer, used, Boolean(options.method));
   return answer;
 }
 
@@ -99,7 +100,7 @@ export async function follow(path, each, state) {
       if (problem?.status === 401 && problem.outdated) continue;
       if (problem?.status === 401) {
         state('refused');
-        await new Promise((go) => { addEventListener('yadokari-token', go, { once: true }); });
+        await new Promise((go) => { for (const event of ['yadokari-token', 'yadokari-known']) addEventListener(event, go, { once: true }); });
         continue;
       }
     }

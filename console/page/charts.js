@@ -6,6 +6,7 @@ import { colour, onTheme } from './look.js';
 import { now, state } from './store.js';
 
 const spans = [['5m', 'Five minutes', 300], ['2h', 'Two hours', 7200], ['24h', 'A day', 86400]];
+const LEAST = 20; // steps that are shown, however short the past
 let kept = '5m';
 let quantile = 'p95';
 
@@ -33,7 +34,7 @@ export class Charts {
     this.legend = h('p', { class: 'legend' });
     this.empty = h('p', { class: 'muted', hidden: true }, 'No traffic in this time.');
     this.el = h('section', { class: 'panel charts', 'aria-label': 'Charts' },
-      h('div', { class: 'charthead' }, h('h2', {}, 'Over time'), this.legend, this.choose('Time span', spans, () => kept, (id) => { kept = id; this.data = null; this.load(); })),
+      h('div', { class: 'charthead' }, h('h2', {}, 'Over time'), this.legend, this.choose('Time span', spans, () => kept, (id) => { kept = id; this.data = null; this.load().catch(() => {}); })), // what fails is said by who reads each second
       this.empty, h('div', { class: 'grid' }, this.holds.map((hold) => hold.el)));
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(this.el);
@@ -54,19 +55,10 @@ export class Charts {
     return this.choose('Quantile', [['p50', 'p50'], ['p95', 'p95'], ['p99', 'p99']], () => quantile, (id) => { quantile = id; this.draw(); });
   }
 
-  compared() {
-    if (!this.data) return 0;
-    const n = Math.max(1, Math.round(60 / this.data.step));
-    return this.data.compared.slice(-n).reduce((a, b) => a + b, 0) / (n * this.data.step);
-  }
-
   async load(signal) {
     const span = kept;
     const since = this.data ? `&since=${this.data.until}` : '';
-    let news;
-    try {
-      news = await get(`routes/${enc(this.route)}/series?span=${span}${since}`, signal);
-    } catch { return; }
+    const news = await get(`routes/${enc(this.route)}/series?span=${span}${since}`, signal);
     if (span !== kept) return;
     if (this.data && news.step === this.data.step) this.data = join(this.data, news, spans.find(([id]) => id === span)[2]);
     else if (this.data) { this.data = null; return; } // finer steps began: read all of them the next time
@@ -83,9 +75,10 @@ export class Charts {
   columns(kind) {
     const d = this.data;
     const length = spans.find(([id]) => id === kept)[2];
-    const n = Math.floor(length / d.step);
+    // A short past takes the whole width. Before it nothing is known; after it no point means nothing ended.
+    const known = Math.max(LEAST, Math.ceil((d.until - d.from) / d.step));
+    const n = Math.min(Math.floor(length / d.step), known);
     const at = new Map(d.time.map((time, i) => [time, i]));
-    const began = Date.parse(state.about?.started ?? 0) / 1000; // before that nothing is known
     const x = new Array(n);
     const lists = (kind.one ? ['one'] : ['vm', 'containers']).map(() => new Array(n));
     for (let k = 0; k < n; k++) {
@@ -94,7 +87,7 @@ export class Charts {
       x[k] = time + d.step / 2;
       if (kind.one) lists[0][k] = i === undefined || d[kind.one][i] < 0 ? null : d[kind.one][i];
       else {
-        const nothing = time >= began ? kind.zero : null;
+        const nothing = time >= d.from ? kind.zero : null;
         lists[0][k] = i === undefined ? nothing : kind.of(d.vm, i, d.step);
         lists[1][k] = i === undefined ? nothing : kind.of(d.containers, i, d.step);
       }
@@ -131,7 +124,7 @@ export class Charts {
       ...this.size(hold),
       cursor: { sync: { key: `yadokari-${this.route}` }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       legend: { show: false },
-      padding: [6, 6, 0, 0],
+      padding: [6, 24, 0, 0],
       scales: { x: { time: true }, y: { range: (u, low, high) => [0, Math.max(kind.least ?? 0, (high ?? 0) * (kind.one ? 1 : 1.08)) || 1] } },
       axes: [
         { stroke: ink, grid: { show: false }, ticks: grid, font: '11px system-ui, sans-serif', size: 24, space: 70, values: (u, list) => list.map((t) => { const c = clock(new Date(t * 1000)); return kept === '5m' ? c : c.slice(0, 5); }) },

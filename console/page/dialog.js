@@ -1,7 +1,8 @@
 // Dialogs: the browser's own, which keep the focus and close with Escape.
 import { h } from './dom.js';
 
-// open shows a dialog and resolves to what close was called with; undefined after Escape.
+// open shows a dialog and resolves to what close was called with; undefined after Escape or Cancel. A click
+// beside it does nothing: a question about users is not to vanish by a slip of the hand.
 export function open(title, build) {
   return new Promise((resolve) => {
     let answer;
@@ -10,7 +11,6 @@ export function open(title, build) {
     const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' }, heading);
     const close = (value) => { answer = value; dialog.close(); };
     dialog.append(...build(close, dialog).filter(Boolean));
-    dialog.addEventListener('click', (e) => { if (e.target === dialog) dialog.close(); }); // the backdrop
     dialog.addEventListener('close', () => {
       dialog.remove();
       if (before?.isConnected) before.focus();

@@ -1,6 +1,6 @@
 // Latencies of both sides as distributions on a logarithmic scale, each side by its own total.
 import { h, s, swap } from './dom.js';
-import { count, ms } from './words.js';
+import { count, moment, ms } from './words.js';
 
 const W = 640;
 const H = 130;
@@ -8,7 +8,8 @@ const BASE = 112;
 
 export function distribution(el, l, st) {
   const total = { vm: sum(l.vm), containers: sum(l.containers) };
-  if (!st || total.vm + total.containers === 0) {
+  if (!st) return; // whose sides they are is not known yet
+  if (total.vm + total.containers === 0) {
     swap(el, h('p', { class: 'muted' }, 'No answers in a stage yet.'));
     return;
   }
@@ -32,7 +33,7 @@ export function distribution(el, l, st) {
       ticks(low, high).map((t) => s('g', {}, s('line', { class: 'grid', x1: x(t), x2: x(t), y1: 4, y2: BASE }), s('text', { x: x(t), y: H - 4, 'text-anchor': 'middle' }, ms(t)))),
       ['vm', 'containers'].map((side) => (total[side] ? s('path', { class: `shape ${side}`, d: outline(parts[side]) }) : null)),
       ['vm', 'containers'].map((side) => (total[side] ? s('line', { class: `p95 ${side}`, x1: x(quantile(l[side], total[side], 0.95)), x2: x(quantile(l[side], total[side], 0.95)), y1: 8, y2: BASE }) : null))),
-    h('p', { class: 'legend' }, h('span', {}, h('i', { class: 'key vm' }), told('vm')), h('span', {}, h('i', { class: 'key containers' }), told('containers')), h('span', { class: 'muted' }, `stage ${l.stage}; the upright lines are p95`)));
+    h('p', { class: 'legend' }, h('span', {}, h('i', { class: 'key vm' }), told('vm')), h('span', {}, h('i', { class: 'key containers' }), told('containers')), h('span', { class: 'muted' }, `stage ${l.stage} since ${moment(l.since)}${l.stage === 'mirror' ? ', requests that were copied' : ''}; the upright lines are p95`)));
 }
 
 const CELLS = 60;

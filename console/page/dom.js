@@ -36,9 +36,37 @@ export function attr(el, name, value) {
   else if (el.getAttribute(name) !== String(value)) el.setAttribute(name, String(value));
 }
 
-// swap replaces what an element holds.
+// swap replaces what an element holds. The focus stays on what is there again.
 export function swap(el, ...children) {
+  const focused = el.contains(document.activeElement) && document.activeElement !== el ? document.activeElement : null;
   el.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+  if (!focused || el.contains(focused)) return;
+  const same = identity(focused);
+  [...el.querySelectorAll(focused.localName)].find((one) => identity(one) === same)?.focus({ preventScroll: true });
+}
+
+// identity is what an element is to a person, wherever it was made.
+function identity(el) {
+  return [el.closest('[data-key]')?.dataset.key, el.id, el.dataset.action, el.getAttribute('href'), el.getAttribute('aria-label')].join('\n');
+}
+
+// keyed brings a list up to date. An element of an item that is still there is not touched, so that it
+// keeps the focus, and a finger that is pressing it.
+export function keyed(el, items, key, make) {
+  const keys = items.map((item) => String(key(item)));
+  const wanted = new Set(keys);
+  const there = new Map();
+  for (const child of [...el.children]) {
+    if (wanted.has(child.dataset.key)) there.set(child.dataset.key, child);
+    else child.remove();
+  }
+  let before = el.firstElementChild;
+  items.forEach((item, i) => {
+    const child = there.get(keys[i]) ?? make(item);
+    child.dataset.key = keys[i];
+    if (child === before) before = before.nextElementSibling;
+    else el.insertBefore(child, before);
+  });
 }
 
 const shapes = {

@@ -1,18 +1,17 @@
 // The evidence of a verdict, growing towards its bounds: what a pass still needs, and how far each test is
 // from a rollback.
 import { h, s, swap } from './dom.js';
-import { count, ms, percent, span } from './words.js';
+import { count, local, ms, percent, rate, span } from './words.js';
 
-export function evidence(el, st, compared) {
+export function evidence(el, st) {
   const e = st.evidence;
   if (!e || !e.errors) {
-    swap(el, h('p', { class: st.reason ? 'sentence' : 'muted' }, st.reason || quiet(st)));
+    swap(el, h('p', { class: st.reason ? 'sentence' : 'muted' }, local(st.reason) || quiet(st)));
     return;
   }
-  const at = { [`requests on the ${st.to}`]: st.rates.containers, [`requests on the ${st.from}`]: st.rates.vm, 'compared requests': compared };
   swap(el,
     h('p', { class: `sentence ${st.verdict === 'fail' ? 'bad' : ''}` }, h('b', {}, `${cap(st.verdict || 'not judged')}: `), st.reason),
-    e.missing?.length ? h('ul', { class: 'needs' }, e.missing.map((need) => needed(need, at, st))) : null,
+    e.missing?.length || st.holdRemaining > 0 ? h('ul', { class: 'needs' }, (e.missing ?? []).map((need) => needed(need, st)), held(st)) : null,
     h('h3', {}, 'Failures'),
     interval([side(st.from, 'vm', e.old.requests, e.old.low, e.old.rate, e.old.high), side(st.to, 'containers', e.new.requests, e.new.low, e.new.rate, e.new.high)], null, percent),
     h('p', { class: 'muted' }, `${count(e.new.failures)} of ${count(e.new.requests)} on ${st.to}, ${count(e.old.failures)} of ${count(e.old.requests)} on ${st.from}${e.reference ? ' (of earlier stages)' : ''}`),
@@ -32,13 +31,18 @@ function quiet(st) {
   return 'Nothing is judged yet. Evidence grows from the first stage on.';
 }
 
-// needed says how much is missing and how long that takes.
-function needed(need, at, st) {
+// needed says how much is missing and how long that takes, as the gateway reckons it: in mirror both sides
+// are counted by the copies.
+function needed(need, st) {
   if (!(need.want > 0)) return h('li', {}, need.text);
   const missing = need.want - need.have;
-  const rate = at[need.what] ?? (need.what.includes(` ${st.to} `) ? st.rates.containers : st.rates.vm);
-  const time = rate > 0 ? `${span(missing / rate)} at this rate` : 'none come at present';
+  const speed = need.old && st.stage !== 'mirror' ? st.rates.vm : st.rates.containers;
+  const time = speed > 0 ? `${span(missing / speed)} at this rate (${rate(speed)} a second)` : 'and none came in the last minute';
   return h('li', {}, meter(`About ${count(missing)} more ${need.what}, ${time}`, need.have / need.want, false));
+}
+
+function held(st) {
+  return st.holdRemaining > 0 ? h('li', {}, `${span(st.holdRemaining)} more of the stage’s hold, however many requests come`) : null;
 }
 
 function meter(text, part, against) {

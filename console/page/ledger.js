@@ -1,6 +1,7 @@
 // The ledger: who or what moved which route, when and why. Each entry has an address of its own.
 import { get, name as enc, text } from './api.js';
-import { h, put, swap, icon, toast } from './dom.js';
+import { h, keyed, put, swap, icon, toast } from './dom.js';
+import { fresh } from './fresh.js';
 import { actionIcon, did, moment, where } from './words.js';
 import { on, state } from './store.js';
 
@@ -30,37 +31,59 @@ export function ledgerPage(main, query) {
   const kind = h('select', { on: { change: () => { filter.action = kind.value; apply(); } } },
     h('option', { value: '' }, 'all'), Object.entries(did).map(([id, words]) => h('option', { value: id, selected: filter.action === id }, words)));
   const route = input('route', 'Route', { type: 'search', list: 'route-names', id: 'filter' });
-  swap(main, h('div', { class: 'panel' }, h('div', { class: 'title' }, h('h1', {}, 'Ledger'),
+  const panel = h('div', { class: 'panel' }, h('div', { class: 'title' }, h('h1', {}, 'Ledger'),
     h('button', { type: 'button', id: 'export', on: { click: save } }, 'Export JSON lines')),
-  h('div', { class: 'fields' }, route, input('actor', 'Who', { type: 'search' }), h('label', { class: 'field' }, h('span', {}, 'What'), kind), known), said, list, older));
+  h('div', { class: 'fields' }, route, input('actor', 'Who', { type: 'search' }), h('label', { class: 'field' }, h('span', {}, 'What'), kind), known), said, list, older);
+  swap(main, panel);
 
   const asked = () => Object.entries(filter).filter(([, v]) => v).map(([k, v]) => `${k}=${enc(v)}`);
+  const ask = (before) => get(`ledger?${[...asked(), `limit=${BLOCK}`, ...(before ? [`before=${before}`] : [])].join('&')}`, stop.signal);
+  const stop = new AbortController();
   let entries = [];
-  let turn = 0;
+  let turn = 0; // of the filter: what was asked with a former one is not shown
 
   function apply() {
     history.replaceState(null, '', asked().length ? `#/ledger?${asked().join('&')}` : '#/ledger');
-    load();
+    turn++;
+    entries = [];
+    swap(list);
+    older.hidden = true;
+    put(said, 'Reading…');
+    renew();
   }
 
-  async function load(before) {
-    const mine = ++turn;
-    let more;
-    try {
-      more = await get(`ledger?${[...asked(), `limit=${BLOCK}`, ...(before ? [`before=${before}`] : [])].join('&')}`);
-    } catch (problem) {
-      put(said, problem.text ?? problem.message);
-      return;
-    }
+  // newest reads what is new, and puts it before what was read already, however far down that goes.
+  async function newest() {
+    const mine = turn;
+    const found = await ask();
     if (mine !== turn) return;
-    entries = before ? [...entries, ...more] : more;
-    swap(list, entries.map((e) => entryRow(e, true)));
-    older.hidden = more.length < BLOCK;
-    put(said, entries.length ? '' : asked().length ? 'No entry is like that.' : 'Nothing has moved yet. Open a route and start it: that will be the first entry.');
-    swap(known, [...state.routes.keys()].map((n) => h('option', { value: n })));
+    const news = entries.length ? found.filter((e) => e.seq > entries[0].seq) : found;
+    if (news.length === BLOCK) entries = []; // there may be others between
+    if (entries.length === 0) older.hidden = found.length < BLOCK;
+    entries = [...news, ...entries];
+    show();
   }
 
-  older.addEventListener('click', () => load(entries.at(-1).seq));
+  async function further() {
+    const mine = turn;
+    try {
+      const found = await ask(entries.at(-1).seq);
+      if (mine !== turn) return;
+      entries = [...entries, ...found];
+      older.hidden = found.length < BLOCK;
+      show();
+    } catch (problem) {
+      if (mine === turn) toast(problem.text ?? problem.message, 'bad');
+    }
+  }
+
+  function show() {
+    keyed(list, entries, (e) => e.seq, (e) => entryRow(e, true));
+    put(said, entries.length ? '' : asked().length ? 'No entry is like that.' : 'Nothing has moved yet. Open a route and start it: that will be the first entry.');
+    keyed(known, [...state.routes.keys()], (n) => n, (n) => h('option', { value: n }));
+  }
+
+  older.addEventListener('click', further);
 
   async function save() {
     try {
@@ -72,13 +95,9 @@ export function ledgerPage(main, query) {
     }
   }
 
-  // New entries come with changes; a list that was read further down is left as it is.
-  const off = on((what, detail) => {
-    if (entries.length > BLOCK) return;
-    if ((what === 'changes' && detail.moved.length > 0) || what === 'routes') load();
-  });
-  load();
-  return { title: 'Ledger', filter: route.querySelector('input'), close: off };
+  const renew = fresh(panel, newest, 15_000, stop.signal);
+  const off = on((what) => { if (what === 'ledger' || what === 'routes') renew(); });
+  return { title: 'Ledger', filter: route.querySelector('input'), close() { off(); stop.abort(); } };
 }
 
 export function entryPage(main, seq) {

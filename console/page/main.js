@@ -1,6 +1,6 @@
 // The frame: which page is shown, what the line is like, keys, theme and token.
 import { h, put, attr, swap, announce } from './dom.js';
-import { clock, needsPerson, how } from './words.js';
+import { clock, local, moment, needsPerson, how } from './words.js';
 import { actor, onUnauthorized, token } from './api.js';
 import { on, operator, start, state } from './store.js';
 import { anyOpen, field, form, open } from './dialog.js';
@@ -17,6 +17,7 @@ const main = document.getElementById('main');
 const el = (id) => document.getElementById(id);
 let page = null;
 let asking = false;
+let declined = false;
 
 function show() {
   const [path, query] = location.hash.replace(/^#\/?/, '').split('?');
@@ -44,18 +45,27 @@ function line() {
   document.documentElement.classList.toggle('stale', lost);
   attr(el('live'), 'data-line', state.line);
   put(el('live'), { live: `Live ${clock(state.heard ?? new Date())}`, connecting: 'Connecting…', lost: 'Connection lost', refused: 'No access' }[state.line]);
-  const alarms = [];
+  if (state.line === 'refused') put(el('who'), 'Sign in');
+  const texts = alarms();
+  if (el('alarms').dataset.texts !== texts.join('\n')) {
+    el('alarms').dataset.texts = texts.join('\n');
+    swap(el('alarms'), texts.map((text) => h('p', { class: 'alarm', role: 'alert' }, text)));
+  }
+}
+
+const OLD = 30_000; // ms after which what the gateway says of itself is old
+
+function alarms() {
   if (state.line === 'lost') {
-    alarms.push(state.heard
-      ? `Connection lost since ${clock(state.heard)}. The numbers below are from then. Trying again.`
-      : 'The gateway does not answer yet. Trying again.');
+    return [state.heard
+      ? `Connection lost since ${moment(state.heard)}. The numbers below are from then. Trying again.`
+      : 'The gateway does not answer yet. Trying again.'];
   }
-  if (!lost && state.about?.problem) alarms.push(`The gateway has a problem: ${state.about.problem}`);
-  const texts = alarms.join('\n');
-  if (el('alarms').dataset.texts !== texts) {
-    el('alarms').dataset.texts = texts;
-    swap(el('alarms'), alarms.map((text) => h('p', { class: 'alarm', role: 'alert' }, text)));
-  }
+  if (state.line === 'refused') return [`No access${state.heard ? ` since ${moment(state.heard)}. The numbers below are from then` : ''}. Sign in, at the top, with a token.`];
+  const list = [];
+  if (state.about?.problem) list.push(`The gateway has a problem: ${state.about.problem}`);
+  if (state.read && Date.now() - state.read > OLD) list.push(`What the gateway says of itself (its problems, its patterns, who you are) was not read since ${moment(state.read)}. Trying again.`);
+  return list;
 }
 
 on((what, detail) => {
@@ -66,17 +76,18 @@ on((what, detail) => {
     el('rollback-all').hidden = !operator();
   }
   if (what === 'changes') {
-    for (const { st } of detail.moved) announce(`${st.route}: ${how(st).words}${st.state === 'rolled-back' ? `. ${st.reason}` : ''}`);
+    for (const { st } of detail.moved) announce(`${st.route}: ${how(st).words}${st.state === 'rolled-back' ? `. ${local(st.reason)}` : ''}`);
   }
   line();
   title();
 });
 
-// A token is kept for this tab only, and sent with every call.
-async function askToken(refused) {
-  if (asking) return;
+// A token is kept for this tab only, and sent with every call. Who does not want to give one is not asked
+// again, unless by an action of theirs.
+async function askToken(refused, acting) {
+  if (asking || (declined && !acting)) return;
   asking = true;
-  await open('Who are you?', (close) => {
+  declined = !await open('Who are you?', (close) => {
     const secret = field('Token', { type: 'password', data: { first: '' }, required: true }, 'a line of the gateway’s tokenFile; kept in this tab until it is closed');
     const say = h('p', {}, token.get() ? `The gateway refuses the token: ${refused.message}.` : 'This gateway wants a token.');
     return [form([say, secret.el], 'Go on', 'strong', () => {
@@ -85,11 +96,13 @@ async function askToken(refused) {
     }, close)];
   });
   asking = false;
-  dispatchEvent(new Event('yadokari-token'));
+  if (!declined) dispatchEvent(new Event('yadokari-token'));
 }
 onUnauthorized(askToken);
 
-el('who').addEventListener('click', () => open('Who are you?', (close) => {
+el('who').addEventListener('click', () => (state.line === 'refused' ? askToken({ message: 'it is unknown' }, true) : whoAmI()));
+
+const whoAmI = () => open('Who are you?', (close) => {
   if (token.get()) {
     return [h('p', {}, `You are ${state.about?.caller}, ${state.about?.role}, by the token in this tab.`),
       form([], 'Forget the token', 'strong', () => { token.set(''); close(true); location.reload(); }, close)];
@@ -101,7 +114,7 @@ el('who').addEventListener('click', () => open('Who are you?', (close) => {
     close(true);
     dispatchEvent(new Event('yadokari-token'));
   }, close)];
-}));
+});
 
 el('theme').addEventListener('click', nextTheme);
 el('help').addEventListener('click', help);

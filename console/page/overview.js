@@ -2,7 +2,7 @@
 import { h, put, attr, swap } from './dom.js';
 import { how, needsPerson, parseShare, count } from './words.js';
 import { Row } from './row.js';
-import { on, pace, recent, state } from './store.js';
+import { load, on, recent, state } from './store.js';
 
 const groups = [
   ['all', 'All', () => true],
@@ -23,9 +23,9 @@ const orders = {
   urgent: { label: 'Verdict', key: (st) => how(st).rank, words: 'what needs a person first' },
   name: { label: 'Route', key: () => 0, words: 'name' },
   share: { label: 'Users', key: (st) => -parseShare(st.share), words: 'share, largest first' },
-  rate: { label: 'Requests/s', key: (st) => -(({ vm, containers }) => vm + containers)(pace(st.route)), words: 'requests a second' },
+  rate: { label: 'Requests/s', key: (st) => -load(st), words: 'users’ requests a second' },
   failures: { label: 'Failures', key: (st) => -failing(st.route), words: 'failures in the last minute' },
-  p95: { label: 'Latency', key: (st) => -worstP95(st.route), words: 'slowest p95; the line is p95, the band p50 to p99' },
+  p95: { label: 'p50 / p95 / p99', key: (st) => -worstP95(st.route), words: 'slowest p95; the line is p95, the band p50 to p99' },
 };
 
 const kept = { order: 'urgent', group: 'all', filter: '' }; // while other pages are open
@@ -59,6 +59,8 @@ export function overview(main) {
   let height = 0;
   let planned = false;
 
+  let recalled = null; // the route that had the focus last, where the next step begins
+  rows.addEventListener('focusin', (e) => { recalled = e.target.closest('.row')?.dataset.route; });
   filter.addEventListener('input', () => { kept.filter = filter.value; arrange(); });
 
   // arrange chooses and sorts the routes.
@@ -67,8 +69,11 @@ export function overview(main) {
     const chosen = groups.find(([id]) => id === kept.group)[2];
     const all = [...state.routes.values()];
     const { key } = orders[kept.order];
+    const held = focused();
+    const at = list.findIndex((one) => one.name === held?.route);
     list = all.filter((st) => chosen(st) && matches(st, words)).map((st) => ({ name: st.route, key: key(st) }));
     list.sort((a, b) => a.key - b.key || a.name.localeCompare(b.name, 'en', { numeric: true }));
+    if (held) follow(held, at);
     for (const b of buttons) {
       put(b.n, count(all.filter(groups.find(([id]) => id === b.id)[2]).length));
       attr(b.el, 'aria-pressed', String(b.id === kept.group));
@@ -79,6 +84,23 @@ export function overview(main) {
     put(total, `${list.length} of ${all.length} routes`);
     empty(all);
     plan();
+  }
+
+  const focused = () => [...shown.values()].find((row) => row.el.contains(document.activeElement));
+
+  // follow keeps the focus on its row: where that would leave the screen it is scrolled along. When the row
+  // is in the list no more, the one that has its place gets the focus.
+  function follow(row, at) {
+    const now = list.findIndex((one) => one.name === row.route);
+    if (now < 0) {
+      const next = list[Math.min(at, list.length - 1)];
+      if (next) requestAnimationFrame(() => { draw(); shown.get(next.name)?.name.focus({ preventScroll: true }); });
+      else filter.focus();
+      return;
+    }
+    const by = (now - at) * height;
+    const top = row.el.getBoundingClientRect().top + by;
+    if (top < 100 || top + height > innerHeight) scrollBy(0, by);
   }
 
   function matches(st, words) {
@@ -116,7 +138,7 @@ export function overview(main) {
       row.el.remove();
       spare.push(row);
     }
-    const focused = rows.contains(document.activeElement) ? document.activeElement : null;
+    const active = rows.contains(document.activeElement) ? document.activeElement : null;
     let before = rows.firstChild;
     for (let i = first; i <= last; i++) {
       let row = shown.get(list[i].name);
@@ -125,7 +147,7 @@ export function overview(main) {
       else before = before.nextSibling;
       row.show(state.routes.get(list[i].name), i, patterns(list[i].name));
     }
-    if (focused && document.activeElement !== focused && rows.contains(focused)) focused.focus({ preventScroll: true });
+    if (active && document.activeElement !== active && rows.contains(active)) active.focus({ preventScroll: true });
   }
 
   function measure() {
@@ -139,7 +161,7 @@ export function overview(main) {
   // step moves the focus by rows: arrow keys, j and k.
   function step(by) {
     if (list.length === 0) return;
-    const at = list.findIndex((one) => shown.get(one.name)?.el.contains(document.activeElement));
+    const at = list.findIndex((one) => one.name === (focused()?.route ?? recalled));
     const next = Math.min(list.length - 1, Math.max(0, at < 0 ? (by > 0 ? 0 : list.length - 1) : at + by));
     const y = rows.getBoundingClientRect().top + scrollY + next * height;
     const margin = 150;
@@ -161,7 +183,7 @@ export function overview(main) {
   return {
     title: 'Routes',
     keys: { j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1) },
-    route: () => [...shown.values()].find((row) => row.el.contains(document.activeElement))?.route ?? null,
+    route: () => focused()?.route ?? null,
     filter,
     close() {
       off();

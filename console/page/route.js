@@ -1,7 +1,8 @@
 // One route: where it is, what comes next, charts, evidence, differences, its ledger and its servers.
 import { get, name as enc } from './api.js';
-import { h, put, attr, swap, icon } from './dom.js';
-import { how, moment, span, parseShare, waits } from './words.js';
+import { h, put, attr, keyed, swap, icon } from './dom.js';
+import { fresh } from './fresh.js';
+import { how, local, moment, span, parseShare, waits } from './words.js';
 import { bar, words } from './bar.js';
 import { keys, labels, possible, run } from './actions.js';
 import { Charts } from './charts.js';
@@ -9,7 +10,7 @@ import { distribution } from './distribution.js';
 import { evidence } from './evidence.js';
 import { differences } from './differences.js';
 import { entryRow } from './ledger.js';
-import { serverTable } from './backends.js';
+import { Servers } from './servers.js';
 import { now, on, operator, state } from './store.js';
 
 export function routePage(main, route) {
@@ -17,84 +18,55 @@ export function routePage(main, route) {
   const head = new Head(route);
   const charts = new Charts(route);
   const part = (title, cls, ...of) => h('section', { class: `panel ${cls}`, 'aria-label': title }, h('h2', {}, title), ...of);
-  const judged = h('div', {});
-  const spread = h('div', {});
-  const found = h('div', {});
-  const moves = h('div', {});
+  const reading = () => h('div', {}, h('p', { class: 'muted' }, 'Reading…'));
+  const [judged, spread, found, moves] = [reading(), reading(), reading(), reading()];
   const servers = h('div', {});
-  const differing = part('Differences found', 'differences', found);
-  swap(main, head.el, h('div', { class: 'columns' },
-    h('div', { class: 'wide' }, charts.el, part('Latency in this stage', 'spread', spread), differing),
-    h('div', { class: 'narrow' }, part('Evidence', 'evidence', judged), part('What happened', 'moves', moves), part('Servers', 'servers', servers))));
+  const panels = {
+    evidence: part('Evidence', 'evidence', judged),
+    spread: part('Latency in this stage', 'spread', spread),
+    differing: part('Differences found', 'differences', found),
+    moves: part('What happened', 'moves', moves),
+    servers: part('Servers', 'servers', servers),
+  };
+  const columns = h('div', { class: 'columns' },
+    h('div', { class: 'wide' }, charts.el, panels.spread, panels.differing),
+    h('div', { class: 'narrow' }, panels.evidence, panels.moves, panels.servers));
+  swap(main, head.el, columns);
+  let gone = false;
+  const path = `routes/${enc(route)}`;
 
-  let status = state.routes.get(route) ?? null;
-  let missing = false;
-
-  async function each(path, show) {
-    try {
-      show(await get(path, stop.signal));
-    } catch (problem) {
-      if (problem.status === 404) missing = true;
-    }
-  }
-
+  // The route's own status; it may have come and gone with a reload of the file.
   function draw() {
     const st = state.routes.get(route);
-    if (missing || (state.known && !st)) {
-      swap(main, h('div', { class: 'empty' }, h('h1', {}, 'No such route'), h('p', {}, `The gateway has no route “${route}”. It may have been renamed in yadokari.yaml.`), h('p', {}, h('a', { href: '#/' }, 'All routes'))));
-      return;
+    if (state.known && gone !== !st) {
+      gone = !st;
+      if (gone) swap(main, h('div', { class: 'empty' }, h('h1', {}, 'No such route'), h('p', {}, `The gateway has no route “${route}”. It may have been renamed in yadokari.yaml.`), h('p', {}, h('a', { href: '#/' }, 'All routes'))));
+      else swap(main, head.el, columns);
     }
     if (st) head.update(st);
   }
 
-  // The status with its evidence, and what belongs to it, once a second; the rest more rarely.
-  async function beat() {
-    await Promise.all([
-      each(`routes/${enc(route)}`, (st) => { status = st; evidence(judged, st, charts.compared()); }),
-      charts.load(stop.signal),
-    ]);
-  }
-
-  async function rest() {
-    await Promise.all([
-      each(`routes/${enc(route)}/latencies`, (l) => distribution(spread, l, status)),
-      each(`routes/${enc(route)}/differences`, (d) => { differing.hidden = !differences(found, d, status); }),
-      each('backends', (all) => {
-        const st = state.routes.get(route);
-        if (st) swap(servers, [st.from, ...(st.stages.length > 0 ? [st.to] : [])].map((side) => all.find((b) => b.name === side)).filter(Boolean).map((b) => h('div', {}, h('h3', {}, b.name), serverTable(b))));
-      }),
-    ]);
-  }
-
   async function history() {
-    await each(`ledger?route=${enc(route)}&limit=200`, (entries) => {
-      charts.marks(entries);
-      swap(moves, entries.length === 0
-        ? h('p', { class: 'muted' }, 'Nothing yet. What moves this route is written here.')
-        : h('ol', { class: 'entries' }, entries.slice(0, 12).map((e) => entryRow(e, false))),
-      entries.length > 12 ? h('a', { href: `#/ledger?route=${enc(route)}` }, 'All entries') : null);
-    });
+    const entries = await get(`ledger?route=${enc(route)}&limit=200`, stop.signal);
+    charts.marks(entries);
+    listMoves(moves, entries, route);
   }
 
-  const loop = (f, every) => {
-    let busy = false;
-    const once = async () => {
-      if (busy || document.hidden || state.line === 'lost') return;
-      busy = true;
-      try { await f(); } finally { busy = false; }
-    };
-    once();
-    const timer = setInterval(once, every);
-    stop.signal.addEventListener('abort', () => clearInterval(timer));
-    return once;
-  };
-  loop(beat, 1000);
-  const again = loop(rest, 2500);
-  const reread = loop(history, 15_000);
+  const there = () => !state.known || state.routes.has(route);
+  const read = (panel, every, f) => fresh(panel, f, every, stop.signal, there);
+  const status = read(panels.evidence, 1000, async () => evidence(judged, await get(path, stop.signal)));
+  read(charts.el, 1000, () => charts.load(stop.signal));
+  const distributed = read(panels.spread, 2500, async () => distribution(spread, await get(`${path}/latencies`, stop.signal), state.routes.get(route)));
+  read(panels.differing, 2500, async () => { panels.differing.hidden = !differences(found, await get(`${path}/differences`, stop.signal), state.routes.get(route)); });
+  const moved = read(panels.moves, 15_000, history);
+  const served = read(panels.servers, 2500, async () => listServers(servers, await get('backends', stop.signal), state.routes.get(route)));
+  addEventListener('yadokari-acted', served, { signal: stop.signal });
+
   const off = on((what, detail) => {
     draw();
-    if (what === 'changes' && detail.moved.some((m) => m.st.route === route)) { reread(); again(); }
-    if (what === 'line' && state.line === 'live') { reread(); again(); }
+    if (what === 'ledger') moved();
+    if (what === 'routes' || (what === 'line' && state.line === 'live')) for (const again of [status, distributed, moved, served]) again();
+    if (what === 'changes' && detail.moved.some((m) => m.st.route === route)) { status(); distributed(); }
   });
   draw();
   return {
@@ -106,6 +78,31 @@ export function routePage(main, route) {
       charts.close();
     },
   };
+}
+
+// listMoves shows the newest entries of the route's ledger.
+function listMoves(el, entries, route) {
+  if (el.dataset.seq === String(entries[0]?.seq)) return;
+  el.dataset.seq = entries[0]?.seq;
+  swap(el, entries.length === 0
+    ? h('p', { class: 'muted' }, 'Nothing yet. What moves this route is written here.')
+    : h('ol', { class: 'entries' }, entries.slice(0, 12).map((e) => entryRow(e, false))),
+  entries.length > 12 ? h('a', { href: `#/ledger?route=${enc(route)}` }, 'All entries') : null);
+}
+
+const lists = new WeakMap(); // of the element of a backend
+
+// listServers shows the servers of the route's two sides.
+function listServers(el, all, st) {
+  if (!st) return;
+  const sides = [st.from, ...(st.stages.length > 0 ? [st.to] : [])].map((side) => all.find((b) => b.name === side)).filter(Boolean);
+  keyed(el, sides, (b) => b.name, (b) => {
+    const list = new Servers();
+    const box = h('div', {}, h('h3', {}, b.name), list.el);
+    lists.set(box, list);
+    return box;
+  });
+  sides.forEach((b, i) => lists.get(el.children[i]).update(b));
 }
 
 // Head is the top of the page: name, state, the bar with its stages, and the actions.
@@ -138,7 +135,7 @@ class Head {
     put(this.problem, st.problem ?? '');
     this.bar.update(st);
     put(this.where, `${words(st)}${st.since ? `, since ${moment(st.since)} (${span((now() - Date.parse(st.since)) / 1000)})` : ''}`);
-    put(this.next, st.next ? `Next: ${st.next}` : '');
+    put(this.next, st.next ? `Next: ${local(st.next)}` : '');
     put(this.by, st.by ? `Last change by ${st.by}${st.why ? `: ${st.why}` : ''}` : '');
     this.rail(st);
     this.offer(st);

@@ -1,9 +1,9 @@
 // One row of the overview.
 import { h, put, attr, icon } from './dom.js';
-import { how, rate, percent, ms, span, count } from './words.js';
+import { how, latencies, local, rate, percent, span, count } from './words.js';
 import { bar, words } from './bar.js';
 import { spark, draw, drawBands } from './spark.js';
-import { now, recent, state } from './store.js';
+import { known, now, recent, state } from './store.js';
 
 const MINUTE = 12; // steps
 
@@ -16,7 +16,7 @@ export class Row {
     this.since = h('small', {});
     this.bar = bar();
     this.where = h('small', { class: 'where' });
-    this.cells = ['Requests/s', 'Failures', 'p95'].map((label) => new Pair(label));
+    this.cells = ['Requests/s', 'Failures', 'p50 / p95 / p99'].map((label) => new Pair(label));
     this.verdict = h('p', { class: 'verdict' });
     const cell = (name, ...of) => h('div', { role: 'cell', class: `c-${name}` }, ...of);
     this.el = h('div', { role: 'row', class: 'row' },
@@ -57,13 +57,11 @@ export class Row {
 
   // draw brings the small charts up to date, once for each step.
   draw(st) {
-    const stamp = `${state.until} ${st.from} ${st.to}`;
+    const stamp = `${state.until} ${known()} ${st.from} ${st.to}`;
     if (this.stamp === stamp) return;
     this.stamp = stamp;
-    const slots = recent(st.route);
-    const began = Date.parse(state.about?.started ?? 0) / 1000;
-    const first = state.until - slots.length * state.step;
-    const of = (side, key) => slots.map((slot, i) => (slot ? slot[side][key] / state.step : first + i * state.step >= began ? 0 : null));
+    const slots = recent(st.route, known());
+    const of = (side, key) => slots.map((slot) => (slot ? slot[side][key] / state.step : 0));
     const sum = (side, key, n) => slots.slice(-n).reduce((all, slot) => all + (slot ? slot[side][key] : 0), 0);
     const [requests, failures, latency] = this.cells;
     const any = slots.some((slot) => slot);
@@ -80,20 +78,17 @@ export class Row {
     failures.values(failed('vm'), failed('containers'), sum('vm', 'failures', MINUTE), sum('containers', 'failures', MINUTE));
     drawBands(latency.chart, slots);
     const last = (side) => slots.slice(-2).findLast((slot) => slot && slot[side].p95 > 0)?.[side];
-    latency.values(ms(last('vm')?.p95), ms(last('containers')?.p95));
-    latency.more(last('vm'), last('containers'));
+    latency.latencies(last('vm'), last('containers'));
   }
 }
 
-// Pair is a small chart with both sides' latest value.
+// Pair is a small chart with both sides' latest values.
 class Pair {
   constructor(label) {
     this.chart = spark();
-    this.label = label;
     const value = (side) => {
-      const number = h('b', {});
-      const name = h('span', { class: 'side' });
-      return { number, name, el: h('span', { class: `value ${side}` }, h('i', { class: `key ${side}`, 'aria-hidden': 'true' }), name, number) };
+      const [name, before, number, after] = [h('span', { class: 'side' }), h('span', {}), h('b', {}), h('span', {})];
+      return { name, before, number, after, el: h('span', { class: `value ${side}` }, h('i', { class: `key ${side}`, 'aria-hidden': 'true' }), name, before, number, after) };
     };
     this.vm = value('vm');
     this.containers = value('containers');
@@ -105,21 +100,22 @@ class Pair {
     put(this.containers.name, to);
   }
 
-  values(vm, containers, vmBad, containersBad) {
-    put(this.vm.number, vm);
-    put(this.containers.number, containers);
-    this.vm.el.classList.toggle('bad', vmBad > 0);
-    this.containers.el.classList.toggle('bad', containersBad > 0);
-    if (vmBad !== undefined) {
-      attr(this.vm.el, 'title', `${count(vmBad)} in the last minute`);
-      attr(this.containers.el, 'title', `${count(containersBad)} in the last minute`);
+  // values shows a number for each side, and behind it how many failures it stands for.
+  values(vm, containers, vmBad = 0, containersBad = 0) {
+    for (const [side, number, bad] of [[this.vm, vm, vmBad], [this.containers, containers, containersBad]]) {
+      put(side.number, number);
+      put(side.after, bad > 0 ? ` (${count(bad)})` : '');
+      side.el.classList.toggle('bad', bad > 0);
     }
   }
 
-  more(vm, containers) {
-    const text = (side) => (side ? `p50 ${ms(side.p50)}, p95 ${ms(side.p95)}, p99 ${ms(side.p99)}` : null);
-    attr(this.vm.el, 'title', text(vm));
-    attr(this.containers.el, 'title', text(containers));
+  latencies(vm, containers) {
+    for (const [side, slot] of [[this.vm, vm], [this.containers, containers]]) {
+      const all = slot && latencies(slot.p50, slot.p95, slot.p99);
+      put(side.before, all ? `${all.each[0]}\u2009/\u2009` : '');
+      put(side.number, all ? all.each[1] : '–');
+      put(side.after, all ? `\u2009/\u2009${all.each[2]} ${all.unit}` : '');
+    }
   }
 }
 
@@ -131,5 +127,5 @@ export function sentence(st) {
   if (st.stages.length === 0) return 'No shift in the file: nothing moves this route.';
   if (st.state === 'idle') return `Next: ${st.next}`;
   const verdict = st.verdict ? `${st.verdict[0].toUpperCase()}${st.verdict.slice(1)}: ${st.reason}` : st.reason;
-  return [verdict, `Next: ${st.next}`].filter(Boolean).join('. ');
+  return [verdict, `Next: ${local(st.next)}`].filter(Boolean).join('. ');
 }

@@ -6,6 +6,7 @@ const SLOTS = 60;
 
 export const state = {
   about: null, // GET /gateway
+  read: null, // Date of that
   routes: new Map(), // name to status
   series: new Map(), // name to ring of the last five minutes
   step: 5,
@@ -18,7 +19,7 @@ export const state = {
 
 const listeners = new Set();
 
-// on calls f(what) after every change: routes, changes, series, line or about.
+// on calls f(what) after every change: routes, changes, ledger, series, line or about.
 export function on(f) {
   listeners.add(f);
   return () => listeners.delete(f);
@@ -37,7 +38,7 @@ export function start() {
   refresh();
   setInterval(refresh, 10_000);
   addEventListener('yadokari-token', refresh);
-  follow('events?batch=1s&brief=1&series=1', take, (line) => {
+  follow('events?batch=1s&brief=1&series=1&ledger=1', take, (line) => {
     if (line === 'live') state.heard = new Date();
     if (line === state.line) return;
     const back = line === 'live' && state.line !== 'connecting';
@@ -47,14 +48,22 @@ export function start() {
   });
 }
 
+let soon = 0;
+
 async function refresh() {
   if (document.hidden && state.about) return;
   try {
     state.about = await get('gateway');
-  } catch { return; } // the stream says so already
+    state.read = new Date();
+  } catch {
+    tell('line');
+    return;
+  }
+  if (state.line === 'refused') dispatchEvent(new Event('yadokari-known')); // the stream may try again
   const names = Object.keys(state.about.routes);
   if (state.known && (names.length !== state.routes.size || names.some((n) => !state.routes.has(n)))) {
-    try { take('routes', await get('routes')); } catch { /* the next time */ }
+    clearTimeout(soon);
+    soon = setTimeout(refresh, 1000); // one of the two is of before a reload
   }
   tell('about');
 }
@@ -62,8 +71,11 @@ async function refresh() {
 function take(event, data) {
   if (event === 'routes') {
     state.routes = new Map(data.map((st) => [st.route, st]));
+    if (state.known) refresh(); // the patterns may be others too
     state.known = true;
     tell('routes');
+  } else if (event === 'ledger') {
+    tell('ledger');
   } else if (event === 'changes') {
     const moved = [];
     for (const st of data) {
@@ -97,31 +109,30 @@ function pick(side, i) {
   return { requests: side.requests[i], failures: side.failures[i], p50: side.p50[i], p95: side.p95[i], p99: side.p99[i] };
 }
 
-// recent gives a route's last five minutes, oldest first; null where nothing ended.
-export function recent(route) {
+// known is how many of the last steps the gateway has seen; a few at least, to draw them.
+export function known() {
+  const began = Date.parse(state.about?.started ?? 0) / 1000;
+  return Math.min(SLOTS, Math.max(6, Math.floor(state.until / state.step) - Math.ceil(began / state.step)));
+}
+
+// recent gives a route's last steps, of five minutes at most, oldest first; null where nothing ended.
+export function recent(route, n = SLOTS) {
   const ring = state.series.get(route);
-  const list = new Array(SLOTS).fill(null);
+  const list = new Array(n).fill(null);
   if (!ring) return list;
-  const first = state.until / state.step - SLOTS;
-  for (let i = 0; i < SLOTS; i++) {
+  const first = state.until / state.step - n;
+  for (let i = 0; i < n; i++) {
     const slot = ring[(first + i) % SLOTS];
     if (slot && slot.time === (first + i) * state.step) list[i] = slot;
   }
   return list;
 }
 
-// pace is how many requests a second a route has had in the last steps, and how many of them failed.
-export function pace(route) {
-  const sum = { vm: 0, containers: 0, vmFailures: 0, containersFailures: 0, vmP95: 0, containersP95: 0, any: false };
-  const last = recent(route).slice(-2);
-  for (const slot of last) {
-    if (!slot) continue;
-    sum.any = true;
-    sum.vm += slot.vm.requests;
-    sum.containers += slot.containers.requests;
-  }
-  const seconds = last.length * state.step;
-  sum.vm /= seconds;
-  sum.containers /= seconds;
-  return sum;
+// load is how many requests a second of users a route has; copies are none. A stage counts them from its
+// beginning; for a route in none there are the last steps of the charts.
+export function load(st) {
+  const copies = st.stage === 'mirror';
+  if (st.state === 'shifting' || st.state === 'paused') return st.rates.vm + (copies ? 0 : st.rates.containers);
+  const last = recent(st.route).slice(-2);
+  return last.reduce((all, slot) => all + (slot ? slot.vm.requests + slot.containers.requests : 0), 0) / (last.length * state.step);
 }

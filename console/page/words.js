@@ -41,6 +41,15 @@ export function span(seconds) {
   return `${Math.floor(t / 86400)} d${Math.floor((t % 86400) / 3600) ? ` ${Math.floor((t % 86400) / 3600)} h` : ''}`;
 }
 
+// latencies are p50, p95 and p99 in one unit: 4.6, 14 and 22 ms.
+export function latencies(...all) {
+  const most = Math.max(...all);
+  if (!(most > 0)) return null;
+  const [unit, per] = most < 1 ? ['µs', 1000] : most < 1000 ? ['ms', 1] : ['s', 0.001];
+  const short = (x) => (x >= 10 ? x.toFixed(0) : x >= 1 ? x.toFixed(1) : x.toPrecision(1));
+  return { each: all.map((x) => (x > 0 ? short(x * per) : '–')), unit };
+}
+
 const pad = (n) => String(n).padStart(2, '0');
 
 export function clock(date) {
@@ -53,6 +62,11 @@ export function moment(text) {
   if (Number.isNaN(date.getTime())) return '';
   const today = new Date().toDateString() === date.toDateString();
   return today ? clock(date) : `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(date)}`;
+}
+
+// local puts this browser's time in place of the gateway's, in a sentence that the gateway has made.
+export function local(text) {
+  return text?.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)/g, (stamp) => moment(stamp.replace(' ', 'T'))) ?? '';
 }
 
 // parseShare reads 25% as a part.
@@ -72,7 +86,7 @@ export function how(st) {
     case 'done':
       return { kind: 'done', words: 'Done', rank: 30 };
     case 'shifting':
-      if (waits(st)) return { kind: 'waits', words: `Waits for you at ${st.stage}`, rank: 2 };
+      if (waits(st)) return { kind: 'waits', words: `Waits for you: ${st.stage}`, rank: 2 };
       return { kind: 'shifting', words: st.stage === 'mirror' ? 'Mirroring' : `Moving: ${st.stage}`, rank: 10 };
   }
   if (st.stages.length === 0) return { kind: 'none', words: `Stays on ${st.from}`, rank: 40 };

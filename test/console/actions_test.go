@@ -38,7 +38,7 @@ func TestEveryActionFromThePage(t *testing.T) {
 	b.click(`[data-action=promote]`)
 	b.says("1 % of wiki’s users")
 	b.says("requests a second")
-	b.says("this is by hand, and the ledger will say so")
+	b.says("Promoting it now is by hand, and the ledger will say so")
 	b.confirm()
 	s.expect("wiki", shift.Shifting, "1%")
 

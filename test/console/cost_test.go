@@ -117,7 +117,7 @@ func (u usage) above(base usage) (part, percent float64) {
 func (s *site) callAsThePage(ctx context.Context, begun func()) {
 	var about struct{}
 	_ = s.client.Do(ctx, "GET", "/api/v1/gateway", nil, &about) // what fails is seen by the tests of the page
-	_ = s.client.Stream(ctx, "/api/v1/events?batch=1s&brief=1&series=1", "", func(e client.Event) error {
+	_ = s.client.Stream(ctx, "/api/v1/events?batch=1s&brief=1&series=1&ledger=1", "", func(e client.Event) error {
 		if e.Name == "series" {
 			begun()
 		}

@@ -19,6 +19,15 @@ func TestTokensAndRoles(t *testing.T) {
 		}
 		b.press(enter)
 	}
+	b.wait(`document.querySelector("dialog input[type=password]")`)
+	b.press("\x1b")
+	b.says("No access. Sign in, at the top, with a token.")
+	asked := b.text(`performance.getEntriesByType("resource").filter((e) => e.name.includes("/api/")).length`)
+	b.wait(`performance.getEntriesByType("resource").filter((e) => e.name.includes("/api/")).length > 10 + ` + asked)
+	if b.truth(`document.querySelector("dialog")`) {
+		t.Error("who gives no token is asked again and again")
+	}
+	b.click("#who")
 	enterToken("not-a-token-of-anyone")
 	b.says("The gateway refuses the token")
 	enterToken("vic-0123456789abcdef")
