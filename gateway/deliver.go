@@ -139,8 +139,10 @@ func (d *delivery) write(p []byte, flush bool) error {
 		// A stream whose user opens no window waits for ever, and the connection below it sees no write.
 		_ = http.NewResponseController(d.x.w).SetWriteDeadline(time.Now().Add(idle)) // every HTTP/2 stream can
 	}
-	if _, err := d.x.w.Write(p); err != nil {
-		return &userError{err}
+	if len(p) > 0 { // an answer that has no body (204, 304) refuses to take even none
+		if _, err := d.x.w.Write(p); err != nil {
+			return &userError{err}
+		}
 	}
 	d.x.bytes += int64(len(p))
 	d.x.capture.add(p)
