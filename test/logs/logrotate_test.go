@@ -1,17 +1,16 @@
-// Package logs proves the log shipper against real programs: Debian's logrotate, and an S3 server.
 package logs
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,18 +18,15 @@ import (
 	"testing"
 	"time"
 
-	"yadokari/logshipper"
 	"yadokari/logshipper/firehose/firehosetest"
 )
 
-var kills = flag.Int("kills", 100, "how often the shipper is killed in each of the two modes")
-
 const (
 	rotateEvery = 4  // kills
-	goOnEvery   = 10 // kills; then the shipper comes to the end of the short files first, however slow the machine
+	goOnEvery   = 10 // kills; then the agent comes to the end of the short files first, however slow the machine
 )
 
-// TestLogrotate writes without a pause while logrotate rotates and the shipper is killed at random moments.
+// TestLogrotate writes without a pause while logrotate rotates and the agent is killed at random moments.
 func TestLogrotate(t *testing.T) {
 	for _, mode := range []string{"create", "copytruncate"} {
 		t.Run(mode, func(t *testing.T) { rotate(t, mode) })
@@ -45,49 +41,51 @@ func rotate(t *testing.T, mode string) {
 	double := &firehosetest.Server{Script: badDay}
 	server := httptest.NewServer(double)
 	defer server.Close()
-	c := config(dir, server.URL)
+	store := newStore(t, func(call int64) bool { return call%7 == 2 })
+	configure(t, dir, fmt.Sprintf(`{path: "DIR/log/audit*.log", checkpoints: DIR/state, every: 30ms, format: json, to: {dir: {path: DIR/archive}, %s, %s}}`,
+		stream(server.URL), bucketAt(store.url)))
 	w := &writer{t: t, path: filepath.Join(logs, "audit.log")}
 	w.line()
-	flush(t, c) // from now on there is a checkpoint
+	start(t, dir).stop(0) // from now on there is a checkpoint
 	stop := w.start()
 	short := &shortLived{t: t, dir: logs, seen: map[uint64]bool{}}
 	for n := range *kills {
-		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), "LOGS_CHILD="+dir, "LOGS_ENDPOINT="+server.URL)
-		child.Stderr = os.Stderr
-		must(t, child.Start())
+		a := start(t, dir)
 		short.create(n)
-		time.Sleep(time.Duration(30+rand.N(300)) * time.Millisecond) // the moment is what is tested, not waited for
+		time.Sleep(time.Duration(50+rand.N(350)) * time.Millisecond) // the moment is what is tested, not waited for
 		if n%rotateEvery == 0 {
 			logrotate()
 			w.reopen.Store(true)
 			time.Sleep(time.Duration(rand.N(50)) * time.Millisecond)
 		}
-		short.removeShipped(c) // while it is watched
+		short.removeShipped(dir) // while it is watched
 		for end := time.Now().Add(time.Minute); n%goOnEvery == 0 && short.removed < short.made && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
-			short.removeShipped(c)
+			short.removeShipped(dir)
 		}
-		must(t, child.Process.Kill())
-		_ = child.Wait() // it was killed
-		short.removeShipped(c)
+		a.kill()
+		must(t, os.Remove(a.out.Name()))
 	}
 	stop()
-	r := flush(t, c)
+	r := start(t, dir).stop(0)
 	want := w.kept(mode, logs)
-	kept := len(want)
 	for _, line := range short.lines {
 		want[line] = true
 	}
-	t.Logf("%s: %d kills, %d rotations, %d lines written, %d of them kept by logrotate", mode, *kills, (*kills+rotateEvery-1)/rotateEvery, len(w.lines), kept)
-	t.Logf("%s: %d short files, %d removed, %d with an inode that another one had; at the last flush %+v", mode, short.made, short.removed, short.reused, r.Counts)
+	t.Logf("%s: %d kills, %d rotations, %d lines written, %d of them kept by logrotate", mode, *kills, (*kills+rotateEvery-1)/rotateEvery, len(w.lines), len(want)-len(short.lines))
+	t.Logf("%s: %d short files, %d removed, %d with an inode that another one had; the receipt %+v", mode, short.made, short.removed, short.reused, r.Parts[0].Out)
 	if short.removed == 0 || short.reused == 0 {
 		t.Errorf("%d short files were removed, %d inodes used again: the directory for temporary files must be on ext4, say, which does", short.removed, short.reused)
 	}
-	if twice := compare(t, "dir", archived(t, dir), want); twice > 0 {
+	copies := archived(t, dir)
+	if twice := compare(t, "dir", copies, want); twice > 0 {
 		t.Errorf("dir: %d lines twice", twice)
 	}
+	inOrder(t, "dir", copies)
 	compare(t, "firehose", double.Records(), want)
+	objects := store.objects(t)
+	compare(t, "s3", objects, want)
+	inOrder(t, "s3", objects)
 }
 
 // badDay is a stream that throttles, takes only a part, or takes all and does not get to say so.
@@ -116,13 +114,47 @@ func newLogrotate(t *testing.T, dir, logs, mode string) (rotate func()) {
 
 // archived is what the output dir holds.
 func archived(t *testing.T, dir string) (all [][]byte) {
-	paths, _ := filepath.Glob(filepath.Join(dir, "archive", "cluster1", "vm1", "*"))
+	t.Helper()
+	paths, _ := filepath.Glob(filepath.Join(dir, "archive", "*", "*"))
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
 		must(t, err)
 		all = append(all, data)
 	}
 	return all
+}
+
+// inOrder wants the lines of every file in the order in which they were written, without a gap, once those that came
+// twice are left out.
+func inOrder(t *testing.T, name string, data [][]byte) {
+	t.Helper()
+	seen, ends := map[string]bool{}, map[string]int64{}
+	faults := 0
+	for _, one := range data {
+		for line := range bytes.Lines(one) {
+			var e struct {
+				ID     string
+				Offset int64
+			}
+			must(t, json.Unmarshal(line, &e))
+			if seen[e.ID] {
+				continue
+			}
+			seen[e.ID] = true
+			parts := strings.Split(e.ID, "-")
+			length, err := strconv.ParseInt(parts[2], 10, 64)
+			must(t, err)
+			if end := ends[parts[0]]; e.Offset != end {
+				if faults++; faults < 4 {
+					t.Errorf("%s: file %s: the line at %d follows %d bytes", name, parts[0], e.Offset, end)
+				}
+			}
+			ends[parts[0]] = e.Offset + length + 1 // with its newline
+		}
+	}
+	if len(ends) == 0 {
+		t.Errorf("%s: there is nothing", name)
+	}
 }
 
 // compare looks for every line, and counts those that are there twice: with the same id, so that it can be
@@ -260,11 +292,20 @@ func (s *shortLived) create(n int) {
 	}
 }
 
-func (s *shortLived) removeShipped(c logshipper.Config) {
-	status, err := logshipper.ReadStatus([]logshipper.Config{c})
-	must(s.t, err)
+// removeShipped removes what yadokari logs status says no output needs any more.
+func (s *shortLived) removeShipped(dir string) {
+	s.t.Helper()
+	out, err := exec.Command(program, "logs", "status", "-c", filepath.Join(dir, "yadokari.yaml"), "-o", "json").Output()
+	if err != nil {
+		s.t.Fatalf("logs status: %v: %s", err, out)
+	}
+	var files []struct {
+		Path    string
+		Backlog int64
+	}
+	must(s.t, json.Unmarshal(out, &files))
 	backlog := map[string]int64{}
-	for _, f := range status {
+	for _, f := range files {
 		backlog[f.Path] += f.Backlog
 	}
 	for path, n := range backlog {

@@ -1,0 +1,107 @@
+package logs
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"yadokari/lifecycle"
+)
+
+// agent is yadokari agent beside an app that writes to DIR/log.
+type agent struct {
+	*testing.T
+	dir     string
+	command *exec.Cmd
+	out     *os.File
+}
+
+// configure writes the file of an agent in dir. Items are of agent.logs; DIR in them stands for dir.
+func configure(t *testing.T, dir string, items ...string) {
+	t.Helper()
+	text := "agent:\n  admin: \"127.0.0.1:0\"\n" +
+		"  shutdown: {grace: 120s, deregister: 0s, app: 10%, mail: 1%, logs: 60%, quiet: 500ms, files: [\"DIR/log/*\"]}\n  logs:\n"
+	for _, item := range items {
+		text += "    - " + item + "\n"
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "yadokari.yaml"), []byte(strings.ReplaceAll(text, "DIR", dir)), 0o644))
+}
+
+// environ is what every AWS tool takes its credentials from.
+func environ() []string {
+	return append(os.Environ(), "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null")
+}
+
+func start(t *testing.T, dir string) *agent {
+	t.Helper()
+	out, err := os.CreateTemp(dir, "agent-*.out")
+	must(t, err)
+	a := &agent{T: t, dir: dir, out: out, command: exec.Command(program, "agent", "-c", filepath.Join(dir, "yadokari.yaml"))}
+	a.command.Env, a.command.Stdout, a.command.Stderr = environ(), out, out
+	must(t, a.command.Start())
+	t.Cleanup(a.kill)
+	return a
+}
+
+// kill ends it as a crash does.
+func (a *agent) kill() {
+	_ = a.command.Process.Kill() // it may have ended
+	_ = a.command.Wait()         // it was killed
+	_ = a.out.Close()            // it is read under its name
+}
+
+func (a *agent) output() []byte {
+	a.Helper()
+	text, err := os.ReadFile(a.out.Name())
+	must(a.T, err)
+	return text
+}
+
+// stop lets it come to its end, and returns the receipt, which adds up.
+func (a *agent) stop(exit int) *lifecycle.Receipt {
+	a.Helper()
+	eventually(a.T, "it has begun", func() bool { return bytes.Contains(a.output(), []byte(`"msg":"agent is ready"`)) })
+	must(a.T, a.command.Process.Signal(syscall.SIGTERM))
+	_ = a.command.Wait() // the exit code is looked at
+	if code := a.command.ProcessState.ExitCode(); code != exit {
+		a.Errorf("exit %d, want %d: %s", code, exit, a.output())
+	}
+	for line := range bytes.Lines(a.output()) {
+		var r lifecycle.Receipt
+		if json.Unmarshal(line, &r) != nil || r.Message != "receipt" {
+			continue
+		}
+		for _, part := range r.Parts {
+			if err := part.Check(); err != nil {
+				a.Error(err)
+			}
+		}
+		return &r
+	}
+	a.Fatalf("no receipt: %s", a.output())
+	return nil
+}
+
+// ship runs yadokari logs ship for at most as long as timeout says.
+func ship(t *testing.T, dir, left, timeout string) (text string, err error) {
+	t.Helper()
+	command := exec.Command(program, "logs", "ship", left, "-c", filepath.Join(dir, "yadokari.yaml"), "--timeout", timeout)
+	command.Env = environ()
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// outputs of the services in tests, at an address.
+func stream(url string) string {
+	return fmt.Sprintf("firehose: {stream: audit, region: ap-northeast-1, endpoint: %q}", url)
+}
+
+func bucketAt(url string) string {
+	return fmt.Sprintf("s3: {bucket: logs, prefix: audit/, pathStyle: true, region: ap-northeast-1, endpoint: %q, timeout: 5s}", url)
+}
