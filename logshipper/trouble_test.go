@@ -93,8 +93,8 @@ func TestReplacedBeforeItWasRead(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStage(t, func(c *Config) { c.Size, c.Line = 64<<10, 16<<10 })
 			s.open()
-			real, busy := s.shipper.pipes[0].out, make(chan struct{})
-			s.shipper.pipes[0].out = waiting{real, busy}
+			output, busy := s.shipper.pipes[0].out, make(chan struct{})
+			s.shipper.pipes[0].out = waiting{output, busy}
 			s.run()
 			large, want := block("large", 20_000)
 			s.write("a.log", large)
