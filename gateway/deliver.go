@@ -135,10 +135,7 @@ func (d *delivery) copy(buffer []byte) error {
 }
 
 func (d *delivery) write(p []byte, flush bool) error {
-	if idle := d.x.table.config.Limits.Idle; idle > 0 && d.x.r.ProtoMajor == 2 {
-		// A stream whose user opens no window waits for ever, and the connection below it sees no write.
-		_ = http.NewResponseController(d.x.w).SetWriteDeadline(time.Now().Add(idle)) // every HTTP/2 stream can
-	}
+	d.bound(d.x.table.config.Limits.Idle)
 	if len(p) > 0 { // an answer that has no body (204, 304) refuses to take even none
 		if _, err := d.x.w.Write(p); err != nil {
 			return &userError{err}
@@ -150,8 +147,22 @@ func (d *delivery) write(p []byte, flush bool) error {
 		if f, ok := d.x.w.(http.Flusher); ok {
 			f.Flush()
 		}
+		d.bound(0) // it is the server that is waited for now
 	}
 	return nil
+}
+
+// bound is how long the user of an HTTP/2 stream may take to read what is written next; 0: any time. One who opens
+// no window would be waited for without an end, and the connection below sees no write.
+func (d *delivery) bound(wait time.Duration) {
+	if d.x.r.ProtoMajor != 2 {
+		return
+	}
+	until := time.Time{}
+	if wait > 0 {
+		until = time.Now().Add(wait)
+	}
+	_ = http.NewResponseController(d.x.w).SetWriteDeadline(until) // every HTTP/2 stream can
 }
 
 func (d *delivery) trailers() {

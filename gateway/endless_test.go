@@ -115,3 +115,28 @@ func TestEventsAreNotMirrored(t *testing.T) {
 		t.Errorf("%d requests with %d failures on the new side, of one that can be compared", w.New.Requests, w.New.Failures)
 	}
 }
+
+// A stream by HTTP/2 may be silent for longer than a user may take to read: nobody waits for the user meanwhile.
+func TestSilentStreamByHTTP2(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.H2C, c.Limits.Idle = true, 200*time.Millisecond })
+	r.old.does(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range 3 {
+			_, _ = io.WriteString(w, "data: 1\n\n")
+			w.(http.Flusher).Flush()
+			time.Sleep(500 * time.Millisecond)
+		}
+	})
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	user := &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: 5 * time.Second}
+	defer user.CloseIdleConnections()
+	resp, err := user.Get(r.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "data: 1\n\ndata: 1\n\ndata: 1\n\n" {
+		t.Errorf("got %q, %v", text, err)
+	}
+}
