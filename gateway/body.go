@@ -17,6 +17,7 @@ type clientBody struct {
 	source  io.Reader
 	control *http.ResponseController
 	idle    time.Duration
+	h2      bool  // a bound that runs out ends the body, whether or not somebody reads
 	left    int64 // bytes the limit still allows; negative: no limit
 	rest    int64 // bytes still to come; negative: not known
 	ended   bool  // read to its end
@@ -52,6 +53,8 @@ func (b *clientBody) Read(p []byte) (int, error) {
 		b.lift() // net/http waits on the connection for the client to go away; that wait has no bound
 	} else if err != nil {
 		b.failure = err
+	} else if b.h2 {
+		b.lift() // it is the server that is waited for now
 	}
 	return n, err
 }
@@ -119,7 +122,7 @@ func (x *exchange) takeBody() bool {
 	if length == 0 {
 		return true
 	}
-	x.body = clientBody{source: x.r.Body, control: http.NewResponseController(x.w), idle: limits.Idle, left: -1, rest: length}
+	x.body = clientBody{source: x.r.Body, control: http.NewResponseController(x.w), idle: limits.Idle, h2: x.r.ProtoMajor == 2, left: -1, rest: length}
 	if limits.Body > 0 {
 		x.body.left = int64(limits.Body)
 	}

@@ -228,3 +228,31 @@ func (f flushing) Write(p []byte) (int, error) {
 	f.ResponseWriter.(http.Flusher).Flush()
 	return n, err
 }
+
+// An upload by HTTP/2 waits for a slow server without its user being taken for silent.
+func TestUploadByHTTP2ToASlowServer(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.H2C, c.Limits.Idle = true, 300*time.Millisecond })
+	const size = 32 << 20
+	r.old.does(func(w http.ResponseWriter, q *http.Request) {
+		time.Sleep(time.Second)
+		n, err := io.Copy(io.Discard, q.Body)
+		_, _ = fmt.Fprint(w, n, err)
+	})
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	user := &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: 20 * time.Second}
+	defer user.CloseIdleConnections()
+	resp, err := user.Post(r.base, "application/octet-stream", io.LimitReader(zeros{}, size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != fmt.Sprint(size, nil) {
+		t.Errorf("got %d %q, %v", resp.StatusCode, text, err)
+	}
+}
+
+// zeros is a body without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
