@@ -118,7 +118,8 @@ export class Charts {
     const { kind } = hold;
     const ink = colour('muted');
     const grid = { stroke: colour('line'), width: 1 };
-    const side = (name, dash) => ({ stroke: colour(name), width: 1.75, dash, points: { show: false }, spanGaps: false });
+    const points = (name) => ({ show: false, size: 5, width: 0, fill: colour(name), filter: alone });
+    const side = (name, dash) => ({ stroke: colour(name), width: 1.75, dash, points: points(name), spanGaps: false });
     const fill = { ...side('new'), fill: colour('new-soft'), paths: kind.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined }; // eslint-disable-line no-undef
     return {
       ...this.size(hold),
@@ -206,6 +207,13 @@ export class Charts {
     this.sizes.disconnect();
     this.drop();
   }
+}
+
+// alone gives the points of a series that no line leads to or from: they are drawn as dots.
+function alone(u, series) {
+  const list = u.data[series];
+  const none = (v) => v === null || v === undefined;
+  return list.flatMap((v, i) => (!none(v) && none(list[i - 1]) && none(list[i + 1]) ? [i] : []));
 }
 
 // join adds new points to old ones and lets those go that are older than the span.
