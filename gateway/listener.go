@@ -150,7 +150,7 @@ func (f *front) secure(ctx context.Context, c *userConn) net.Conn {
 func (f *front) track(c net.Conn) *userConn {
 	u := &userConn{Conn: c, front: f}
 	u.writing.Store(silent)
-	if f.tls == nil { // under TLS a byte for net/http is not a byte of the socket
+	if f.tls == nil && !f.options.AllowH2C { // a byte for net/http must be one of the socket, and no frame of HTTP/2
 		u.watch = newWatch(c)
 	}
 	f.mu.Lock()
@@ -200,7 +200,7 @@ func (f *front) open() int {
 type userConn struct {
 	net.Conn
 	front   *front
-	watch   *watch       // nil: not possible
+	watch   *watch       // nil: not possible, or HTTP/2 may be spoken
 	writing atomic.Int64 // in seconds of front.clock, from 1; 0: no write; silent: never one
 	once    sync.Once
 }

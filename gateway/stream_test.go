@@ -256,3 +256,32 @@ func TestUploadByHTTP2ToASlowServer(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// HTTP/2 without TLS: a frame may hold one byte, which is no reason to wait for the next one. Trailers that were sent
+// before are such a frame.
+func TestFramesOfOneByte(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.H2C = true })
+	r.old.does(func(w http.ResponseWriter, q *http.Request) {
+		text, err := io.ReadAll(q.Body)
+		_, _ = fmt.Fprint(w, string(text), q.Trailer.Get("X-Sum"), err)
+	})
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	user := &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: 5 * time.Second}
+	defer user.CloseIdleConnections()
+	for range 3 {
+		q, err := http.NewRequest("POST", r.base, io.MultiReader(strings.NewReader("abc")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Trailer = http.Header{"X-Sum": {"7"}}
+		resp, err := user.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		if _ = resp.Body.Close(); err != nil || string(text) != fmt.Sprint("abc", "7", nil) {
+			t.Errorf("got %q, %v", text, err)
+		}
+	}
+}

@@ -10,7 +10,8 @@ import (
 // watch waits for a byte on a connection without first asking for it in vain, as Read does: one system
 // call less for every request, since nearly no user sends anything while waiting for an answer. What
 // arrived in the moment before the wait began is not noticed until the wait is ended, which net/http
-// does when the request has been answered; it is only learnt late then that the user has left.
+// does when the request has been answered; it is only learnt late then that the user has left. So it is for
+// HTTP/1 alone: a frame of HTTP/2 may hold one byte, and that one is there already.
 type watch struct {
 	raw    syscall.RawConn
 	step   func(fd uintptr) bool // w.try, made once
