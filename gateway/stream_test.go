@@ -127,7 +127,7 @@ func TestTrailersAndInterimResponses(t *testing.T) {
 		_, _ = w.Write(body)
 		w.Header().Set("X-Sum", q.Trailer.Get("X-In"))
 	})
-	q, _ := http.NewRequest("POST", r.base+"/", io.NopCloser(strings.NewReader("body")))
+	q, _ := http.NewRequest(http.MethodPost, r.base+"/", io.NopCloser(strings.NewReader("body")))
 	q.ContentLength, q.Trailer = -1, http.Header{"X-In": {"7"}}
 	var hints []string
 	q = q.WithContext(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
@@ -192,7 +192,7 @@ func TestBothDirectionsAtOnce(t *testing.T) {
 		_, _ = io.Copy(flushing{w}, q.Body)
 	})
 	pr, pw := io.Pipe()
-	q, _ := http.NewRequest("POST", r.base+"/chat", pr)
+	q, _ := http.NewRequest(http.MethodPost, r.base+"/chat", pr)
 	answered := make(chan *http.Response, 1)
 	go func() {
 		resp, err := r.client.Do(q)
@@ -270,7 +270,7 @@ func TestFramesOfOneByte(t *testing.T) {
 	user := &http.Client{Transport: &http.Transport{Protocols: protocols}, Timeout: 5 * time.Second}
 	defer user.CloseIdleConnections()
 	for range 3 {
-		q, err := http.NewRequest("POST", r.base, io.MultiReader(strings.NewReader("abc")))
+		q, err := http.NewRequest(http.MethodPost, r.base, io.MultiReader(strings.NewReader("abc")))
 		if err != nil {
 			t.Fatal(err)
 		}
