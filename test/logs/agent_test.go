@@ -1,25 +1,22 @@
 package logs
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"yadokari/lifecycle"
+	"yadokari/test/process"
 )
 
 // agent is yadokari agent beside an app that writes to DIR/log.
 type agent struct {
 	*testing.T
-	dir     string
-	command *exec.Cmd
-	out     *os.File
+	*process.Process
 }
 
 // configure writes the file of an agent in dir. Items are of agent.logs; DIR in them stands for dir.
@@ -40,41 +37,21 @@ func environ() []string {
 
 func start(t *testing.T, dir string) *agent {
 	t.Helper()
-	out, err := os.CreateTemp(dir, "agent-*.out")
-	must(t, err)
-	a := &agent{T: t, dir: dir, out: out, command: exec.Command(program, "agent", "-c", filepath.Join(dir, "yadokari.yaml"))}
-	a.command.Env, a.command.Stdout, a.command.Stderr = environ(), out, out
-	must(t, a.command.Start())
-	t.Cleanup(a.kill)
-	return a
-}
-
-// kill ends it as a crash does.
-func (a *agent) kill() {
-	_ = a.command.Process.Kill() // it may have ended
-	_ = a.command.Wait()         // it was killed
-	_ = a.out.Close()            // it is read under its name
-}
-
-func (a *agent) output() []byte {
-	a.Helper()
-	text, err := os.ReadFile(a.out.Name())
-	must(a.T, err)
-	return text
+	command := exec.Command(program, "agent", "-c", filepath.Join(dir, "yadokari.yaml"))
+	command.Env = environ()
+	return &agent{t, process.Start(t, "agent", command)}
 }
 
 // stop lets it come to its end, and returns the receipt, which adds up.
 func (a *agent) stop(exit int) *lifecycle.Receipt {
 	a.Helper()
-	eventually(a.T, "it has begun", func() bool { return bytes.Contains(a.output(), []byte(`"msg":"agent is ready"`)) })
-	must(a.T, a.command.Process.Signal(syscall.SIGTERM))
-	_ = a.command.Wait() // the exit code is looked at
-	if code := a.command.ProcessState.ExitCode(); code != exit {
-		a.Errorf("exit %d, want %d: %s", code, exit, a.output())
+	a.Says(a.T, `"msg":"agent is ready"`)
+	if code := a.Stop(a.T); code != exit {
+		a.Errorf("exit %d, want %d", code, exit)
 	}
-	for line := range bytes.Lines(a.output()) {
+	for line := range strings.Lines(a.Out.String()) {
 		var r lifecycle.Receipt
-		if json.Unmarshal(line, &r) != nil || r.Message != "receipt" {
+		if json.Unmarshal([]byte(line), &r) != nil || r.Message != "receipt" {
 			continue
 		}
 		for _, part := range r.Parts {
@@ -84,7 +61,7 @@ func (a *agent) stop(exit int) *lifecycle.Receipt {
 		}
 		return &r
 	}
-	a.Fatalf("no receipt: %s", a.output())
+	a.Fatal("there is no receipt")
 	return nil
 }
 

@@ -63,8 +63,7 @@ func rotate(t *testing.T, mode string) {
 			time.Sleep(10 * time.Millisecond)
 			short.removeShipped(dir)
 		}
-		a.kill()
-		must(t, os.Remove(a.out.Name()))
+		a.Kill()
 	}
 	stop()
 	r := start(t, dir).stop(0)

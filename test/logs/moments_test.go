@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,20 +8,13 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not after a minute: %s", what)
-		}
-	}
-}
+	"yadokari/test/process"
+)
 
 // holds tells whether the agent has the file open.
 func (a *agent) holds(path string) bool {
-	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", a.command.Process.Pid))
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", a.Process.Process.Pid))
 	for _, link := range links {
 		if to, err := os.Readlink(link); err == nil && to == path {
 			return true
@@ -40,22 +32,27 @@ func TestFilesThatLiveForAMoment(t *testing.T) {
 	first := filepath.Join(dir, "log", "first.log")
 	must(t, os.WriteFile(first, []byte("line first\n"), 0o644))
 	a := start(t, dir)
-	eventually(t, "it is running", func() bool { return a.holds(first) })
+	process.Eventually(t, "it is running", func() bool { return a.holds(first) })
 	var took []time.Duration
 	want := []string{"line first"}
 	for n := range 100 {
 		path, line := filepath.Join(dir, "log", fmt.Sprintf("%d.log", n)), fmt.Sprintf("line %d", n)
 		began := time.Now()
 		must(t, os.WriteFile(path, []byte(line+"\n"), 0o644))
-		eventually(t, "it is open", func() bool { return a.holds(path) })
+		for !a.holds(path) {
+			if time.Since(began) > process.Patience {
+				t.Fatalf("%s is not opened", path)
+			}
+			time.Sleep(100 * time.Microsecond)
+		}
 		took = append(took, time.Since(began))
 		must(t, os.Remove(path))
 		want = append(want, line)
 	}
 	a.stop(0)
 	var got []string
-	for line := range bytes.Lines(a.output()) {
-		if text := strings.TrimSuffix(string(line), "\n"); strings.HasPrefix(text, "line ") {
+	for line := range strings.Lines(a.Out.String()) {
+		if text := strings.TrimSuffix(line, "\n"); strings.HasPrefix(text, "line ") {
 			got = append(got, text)
 		}
 	}

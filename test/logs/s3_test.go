@@ -21,6 +21,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"yadokari/lifecycle"
+	"yadokari/test/process"
 )
 
 // store is an S3 server with a bucket, logs, that fails when it is told to.
@@ -128,7 +129,7 @@ func TestS3LeftOver(t *testing.T) {
 	log := filepath.Join(dir, "log", "a.log")
 	must(t, os.WriteFile(log, []byte("one\ntwo\n"), 0o644))
 	a := start(t, dir)
-	eventually(t, "the first lines are there", func() bool { return len(s.keys(t)) > 0 })
+	process.Eventually(t, "the first lines are there", func() bool { return len(s.keys(t)) > 0 })
 	s.down.Store(true)
 	f, err := os.OpenFile(log, os.O_APPEND|os.O_WRONLY, 0)
 	must(t, err)
