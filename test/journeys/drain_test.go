@@ -2,6 +2,8 @@ package journeys
 
 import (
 	"testing"
+
+	"yadokari/test/process"
 )
 
 // TestDrainForADeployment takes one of two hosts out, restarts its server and puts it back, as a deploy
@@ -14,14 +16,14 @@ func TestDrainForADeployment(t *testing.T) {
 		for _, host := range []*side{first, second} {
 			g.mustCLI(t, "backend", "drain", "vm", host.address)
 			g.mustCLI(t, "backend", "wait", "vm", host.address, "--timeout", "20s")
-			host.kill() // the deployment: nothing may be under way any more
+			host.Kill() // the deployment: nothing may be under way any more
 			before := len(host.received(t))
 			host.run(t)
 			if after := len(host.received(t)); after != before {
 				t.Errorf("%d requests reached a drained host", after-before)
 			}
 			g.mustCLI(t, "backend", "undrain", "vm", host.address)
-			eventually(t, "the host serves again", func() bool { return len(host.received(t)) > before+20 })
+			process.Eventually(t, "the host serves again", func() bool { return len(host.received(t)) > before+20 })
 		}
 	}
 	if l.report(t) > 0 {
@@ -30,5 +32,5 @@ func TestDrainForADeployment(t *testing.T) {
 	if twice := sentTwice(t, "POST", first, second, containers); len(twice) > 0 {
 		t.Errorf("sent twice though not safe to: %q", twice)
 	}
-	g.stop(t)
+	g.MustStop(t)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"yadokari/shift"
+	"yadokari/test/process"
 )
 
 // failure is a way in which the new side fails, and how it is well again.
@@ -32,12 +33,12 @@ func ordered(mode string) func(*testing.T, *side) {
 }
 
 func signalled(s syscall.Signal) func(*testing.T, *side) {
-	return func(_ *testing.T, p *side) { p.signal(s) }
+	return func(_ *testing.T, p *side) { p.Signal(s) }
 }
 
 func revived(t *testing.T, s *side) {
 	t.Helper()
-	<-s.exited
+	<-s.Exited
 	s.run(t)
 }
 
@@ -79,13 +80,13 @@ func (f *failure) journey(t *testing.T) {
 	l := startLoad(t, g.url(), 200)
 	for range f.repetitions {
 		g.set(t, "all", f.share)
-		eventually(t, "the new side serves", func() bool { return g.status(t, "all").New.Requests >= 10 })
+		process.Eventually(t, "the new side serves", func() bool { return g.status(t, "all").New.Requests >= 10 })
 		f.breaks(t, containers)
-		eventually(t, "the route is rolled back", func() bool { return g.status(t, "all").State == shift.RolledBack })
+		process.Eventually(t, "the route is rolled back", func() bool { return g.status(t, "all").State == shift.RolledBack })
 		f.heals(t, containers)
 		// A request that hangs since before the rollback is one more failure when it times out: the
 		// next repetition begins when all have ended.
-		eventually(t, "the new side is idle", func() bool { return g.inFlight(t, "containers") == 0 })
+		process.Eventually(t, "the new side is idle", func() bool { return g.inFlight(t, "containers") == 0 })
 	}
 	failed := map[string]int{}
 	for method, s := range l.end() {
@@ -96,7 +97,7 @@ func (f *failure) journey(t *testing.T) {
 	if twice := sentTwice(t, http.MethodPost, vm, containers); len(twice) > 0 {
 		t.Errorf("sent twice though not safe to: %q", twice)
 	}
-	g.stop(t)
+	g.MustStop(t)
 	f.checkRollbacks(t, g)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"yadokari/examples/tracker"
 	"yadokari/examples/tracker/browse"
+	"yadokari/test/process"
 )
 
 // startTrackers starts two builds of the tracker that share their data, as hosts share a database.
@@ -19,7 +20,7 @@ func startTrackers(t *testing.T) (vm, containers *tracker.Child) {
 	data := t.TempDir()
 	one := func(build string) *tracker.Child {
 		c, err := tracker.Start(t.Context(), exec.Command(program("tracker")), tracker.Config{
-			Listen: freeAddress(t), Control: freeAddress(t), Data: data, Version: build,
+			Listen: process.FreeAddress(t), Control: process.FreeAddress(t), Data: data, Version: build,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +63,7 @@ func TestHundredFlips(t *testing.T) {
 	}
 	g.mustCLI(t, "shift", "set", "all", "50%")
 	before := l.Snapshot().Total().Requests
-	eventually(t, "people go on", func() bool { return l.Snapshot().Total().Requests > before+200 })
+	process.Eventually(t, "people go on", func() bool { return l.Snapshot().Total().Requests > before+200 })
 	stop()
 	checkPeople(t, l, nil)
 	r := l.Wait()
@@ -80,7 +81,7 @@ func TestHundredFlips(t *testing.T) {
 	if moved := len(g.ledger(t)); moved != 101 {
 		t.Errorf("the ledger has %d entries, want 101", moved)
 	}
-	g.stop(t)
+	g.MustStop(t)
 }
 
 // checkPeople wants that no activity failed but those named.
@@ -147,16 +148,16 @@ func peopleJourney(t *testing.T, fault func(context.Context, *tracker.Child) err
 		t.Fatal(err)
 	}
 	g.set(t, "all", "50%")
-	eventually(t, "both builds answer", func() bool {
+	process.Eventually(t, "both builds answer", func() bool {
 		builds := l.Snapshot().Total().Builds
 		return builds["vm"] > 50 && builds["containers"] > 50
 	})
 	if err := fault(t.Context(), containers); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the route is rolled back", func() bool { return g.status(t, "all").Share == 0 })
+	process.Eventually(t, "the route is rolled back", func() bool { return g.status(t, "all").Share == 0 })
 	before := l.Snapshot().Total().Requests
-	eventually(t, "people go on", func() bool { return l.Snapshot().Total().Requests > before+100 })
+	process.Eventually(t, "people go on", func() bool { return l.Snapshot().Total().Requests > before+100 })
 	stop()
 	checkPeople(t, l, notSafe)
 	checkStored(t, l, vm)

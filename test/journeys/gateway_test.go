@@ -18,11 +18,12 @@ import (
 
 	"yadokari/api"
 	"yadokari/shift"
+	"yadokari/test/process"
 )
 
 // gateway is yadokari gateway, over the restarts of its process.
 type gateway struct {
-	*process
+	*process.Process
 	dir, file, address, admin, state, log string
 }
 
@@ -46,7 +47,7 @@ func startGateway(t *testing.T, s setUp) *gateway {
 	t.Helper()
 	dir := t.TempDir()
 	g := &gateway{
-		dir: dir, file: filepath.Join(dir, "yadokari.yaml"), address: freeAddress(t), admin: freeAddress(t),
+		dir: dir, file: filepath.Join(dir, "yadokari.yaml"), address: process.FreeAddress(t), admin: process.FreeAddress(t),
 		state: filepath.Join(dir, "state"), log: filepath.Join(dir, "access.log"),
 	}
 	g.configure(t, s)
@@ -64,7 +65,7 @@ func (g *gateway) configure(t *testing.T, s setUp) {
 	if s.noLog {
 		log = "off"
 	}
-	writeFile(t, g.dir, "yadokari.yaml", fmt.Sprintf(`app: journey
+	process.WriteFile(t, g.dir, "yadokari.yaml", fmt.Sprintf(`app: journey
 gateway:
   listen: %q
   admin: %q
@@ -96,9 +97,9 @@ func (g *gateway) command() *exec.Cmd {
 // run starts the process, or starts it again, and waits until it is ready.
 func (g *gateway) run(t *testing.T) {
 	t.Helper()
-	g.process = start(t, "gateway", g.command())
-	listening(t, g.process, g.admin)
-	eventually(t, "the gateway is ready", func() bool {
+	g.Process = process.Start(t, "gateway", g.command())
+	g.Listening(t, g.admin)
+	process.Eventually(t, "the gateway is ready", func() bool {
 		answer, err := http.Get("http://" + g.admin + "/readyz")
 		if err != nil {
 			return false
@@ -250,7 +251,7 @@ func readLines[T any](t *testing.T, path string) []T {
 // reload sends SIGHUP and waits until the gateway says what came of it.
 func (g *gateway) reload(t *testing.T, says string) {
 	t.Helper()
-	before := strings.Count(g.out.String(), says)
-	g.signal(syscall.SIGHUP)
-	eventually(t, "the gateway says "+says, func() bool { return strings.Count(g.out.String(), says) > before })
+	before := strings.Count(g.Out.String(), says)
+	g.Signal(syscall.SIGHUP)
+	process.Eventually(t, "the gateway says "+says, func() bool { return strings.Count(g.Out.String(), says) > before })
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"yadokari/shift"
+	"yadokari/test/process"
 )
 
 // TestNGINXFails: the new side is a site that NGINX serves, which is killed, or hangs, under 200 requests a
@@ -23,17 +24,17 @@ func TestNGINXFails(t *testing.T) {
 			g := startGateway(t, setUp{vm: []string{vm.address}, containers: []string{containers.address}, routes: manySmallSteps})
 			readers := startReaders(t, g.url()+"/index.html", site["index.html"])
 			g.set(t, "all", "25%")
-			eventually(t, "the new side serves", func() bool { return g.status(t, "all").New.Requests >= 50 })
-			containers.signal(signal)
-			eventually(t, "the route is rolled back", func() bool { return g.status(t, "all").State == shift.RolledBack })
+			process.Eventually(t, "the new side serves", func() bool { return g.status(t, "all").New.Requests >= 50 })
+			containers.Signal(signal)
+			process.Eventually(t, "the route is rolled back", func() bool { return g.status(t, "all").State == shift.RolledBack })
 			time.Sleep(200 * time.Millisecond) // more readers
 			requests, failures := readers()
-			containers.signal(syscall.SIGCONT)
+			containers.Signal(syscall.SIGCONT)
 			t.Logf("%d requests, %d failures; %s", requests, failures, g.ledger(t)[1].Why)
 			if failures > 0 || requests < 50 {
 				t.Errorf("%d of %d requests failed for a user", failures, requests)
 			}
-			g.stop(t)
+			g.MustStop(t)
 		})
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"yadokari/test/process"
 )
 
 // nginx is one NGINX that serves a static site.
 type nginx struct {
-	*process
+	*process.Process
 	address, log string
 }
 
@@ -20,14 +22,14 @@ type nginx struct {
 func startNGINX(t *testing.T, name string, files map[string]string) *nginx {
 	t.Helper()
 	dir := t.TempDir()
-	n := &nginx{address: freeAddress(t), log: filepath.Join(dir, "access.log")}
+	n := &nginx{address: process.FreeAddress(t), log: filepath.Join(dir, "access.log")}
 	for path, text := range files {
-		writeFile(t, filepath.Join(dir, "site"), path, text)
+		process.WriteFile(t, filepath.Join(dir, "site"), path, text)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil { // NGINX's workers are another user
 		t.Fatal(err)
 	}
-	config := writeFile(t, dir, "nginx.conf", fmt.Sprintf(`
+	config := process.WriteFile(t, dir, "nginx.conf", fmt.Sprintf(`
 daemon off;
 master_process off;
 pid %[1]s/pid;
@@ -48,8 +50,8 @@ http {
 	}
 }
 `, dir, n.address, name))
-	n.process = start(t, "nginx "+name, exec.Command("nginx", "-p", dir, "-c", config))
-	listening(t, n.process, n.address)
+	n.Process = process.Start(t, "nginx "+name, exec.Command("nginx", "-p", dir, "-c", config))
+	n.Listening(t, n.address)
 	return n
 }
 

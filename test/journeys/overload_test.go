@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"yadokari/test/process"
 )
 
 // TestOverload sends ten times as many requests at once as limits.inFlight lets through: what is too
@@ -48,11 +50,11 @@ func TestOverload(t *testing.T) {
 	}
 	order(t, vm.control, "ok")
 	l := startLoad(t, g.url(), 100)
-	eventually(t, "all is as before", func() bool { return l.from("vm") > 100 })
+	process.Eventually(t, "all is as before", func() bool { return l.from("vm") > 100 })
 	if l.report(t) > 0 {
 		t.Error("requests failed after the overload")
 	}
-	g.stop(t)
+	g.MustStop(t)
 }
 
 // TestSlowPeers keeps connections busy that say nothing, half a head, or do not read their answer: each
@@ -67,7 +69,7 @@ func TestSlowPeers(t *testing.T) {
 		deaf := sit(t, g.address, "GET /big.txt HTTP/1.1\r\nHost: a.test\r\n\r\n")
 		defer deaf.Close()
 	}
-	eventually(t, "answers are under way", func() bool { return g.inFlight(t, "vm") == 50 })
+	process.Eventually(t, "answers are under way", func() bool { return g.inFlight(t, "vm") == 50 })
 	var quiet []net.Conn
 	for _, text := range []string{"", "GET / HTTP/1.1\r\nHost: a.te"} {
 		for range 50 {
@@ -84,8 +86,8 @@ func TestSlowPeers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	eventually(t, "those who do not read are cut off", func() bool { return g.inFlight(t, "vm") == 0 })
-	g.stop(t)
+	process.Eventually(t, "those who do not read are cut off", func() bool { return g.inFlight(t, "vm") == 0 })
+	g.MustStop(t)
 }
 
 // sit opens a connection with a small read buffer and sends a text.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"yadokari/shift"
+	"yadokari/test/process"
 )
 
 // TestReloads changes the file under load again and again: servers come and go, routes are added and taken
@@ -44,7 +45,7 @@ func TestReloads(t *testing.T) {
 				t.Errorf("%s: the route is %s at %s", change.what, is.State, is.Share)
 			}
 			answered := l.from("containers") + l.from("vm")
-			eventually(t, "users are answered after "+change.what, func() bool { return l.from("containers")+l.from("vm") > answered+10 })
+			process.Eventually(t, "users are answered after "+change.what, func() bool { return l.from("containers")+l.from("vm") > answered+10 })
 		}
 		g.configure(t, s)
 		g.reload(t, `"msg":"reloaded"`)
@@ -56,5 +57,5 @@ func TestReloads(t *testing.T) {
 	if l.from("containers") == 0 {
 		t.Error("nobody was on the new side")
 	}
-	g.stop(t)
+	g.MustStop(t)
 }

@@ -47,7 +47,7 @@ func TestTenThousandRoutes(t *testing.T) {
 	if err := g.call(http.MethodGet, "/api/v1/gateway", nil, &about); err != nil {
 		t.Error(err)
 	}
-	g.stop(t)
+	g.MustStop(t)
 }
 
 func resident(t *testing.T, g *gateway) int { return memory(t, g, "VmRSS") }
@@ -55,7 +55,7 @@ func resident(t *testing.T, g *gateway) int { return memory(t, g, "VmRSS") }
 // memory reads one of the kernel's figures, in KiB.
 func memory(t *testing.T, g *gateway, figure string) (kib int) {
 	t.Helper()
-	text := string(must[[]byte](t)(os.ReadFile(fmt.Sprintf("/proc/%d/status", g.Process.Pid))))
+	text := string(must[[]byte](t)(os.ReadFile(fmt.Sprintf("/proc/%d/status", g.Process.Process.Pid))))
 	_, rest, found := strings.Cut(text, figure+":")
 	if _, err := fmt.Sscan(rest, &kib); !found || err != nil {
 		t.Fatalf("%s: %v", figure, err)

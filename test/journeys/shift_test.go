@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"yadokari/shift"
+	"yadokari/test/process"
 )
 
 const autoRoute = `
@@ -39,7 +40,7 @@ func TestWholeShift(t *testing.T) {
 	users := browseSite(t, g)
 	g.mustCLI(t, "shift", "start", "wiki", "--why", "the journey begins")
 	seen := map[string]bool{}
-	eventually(t, "the route is done", func() bool {
+	process.Eventually(t, "the route is done", func() bool {
 		s := g.status(t, "wiki")
 		seen[s.Stage] = true
 		if s.State == shift.RolledBack {
@@ -60,7 +61,7 @@ func TestWholeShift(t *testing.T) {
 	if history := g.mustCLI(t, "shift", "history", "wiki"); !strings.Contains(history, "the journey begins") {
 		t.Errorf("shift history does not say why: %s", history)
 	}
-	g.stop(t)
+	g.MustStop(t)
 }
 
 // browseSite lets users look at pages until the function it returns is called.
@@ -174,7 +175,7 @@ func TestKillMidShift(t *testing.T) {
 	g.mustCLI(t, "shift", "start", "all", "--why", "the first stage")
 	before, entries := g.status(t, "all"), g.ledger(t)
 	for range 10 {
-		g.kill()
+		g.Kill()
 		g.run(t)
 		after := g.status(t, "all")
 		if after.Share != before.Share || after.State != before.State || after.Stage != before.Stage || !after.Since.Equal(before.Since) {
@@ -186,7 +187,7 @@ func TestKillMidShift(t *testing.T) {
 		}
 	}
 	l := startLoad(t, g.url(), 400)
-	eventually(t, "both sides serve", func() bool { return l.from("containers") > 50 && l.from("vm") > 50 })
+	process.Eventually(t, "both sides serve", func() bool { return l.from("containers") > 50 && l.from("vm") > 50 })
 	if l.report(t) > 0 {
 		t.Error("requests failed after the restart")
 	}
@@ -195,7 +196,7 @@ func TestKillMidShift(t *testing.T) {
 	if share < 0.10 || share > 0.45 {
 		t.Errorf("the new side served %.1f%% of the requests, set is 25%%", 100*share)
 	}
-	g.stop(t)
+	g.MustStop(t)
 }
 
 // TestDamagedState starts with a state file that cannot be read: everyone is on the old side.
@@ -203,7 +204,7 @@ func TestDamagedState(t *testing.T) {
 	vm, containers := startSide(t, "vm"), startSide(t, "containers")
 	g := startGateway(t, setUp{vm: []string{vm.address}, containers: []string{containers.address}})
 	g.set(t, "all", "100%")
-	g.stop(t)
+	g.MustStop(t)
 	path := filepath.Join(g.state, "shift.json")
 	text := must[[]byte](t)(os.ReadFile(path))
 	if err := os.WriteFile(path, text[:len(text)/2], 0o600); err != nil {
@@ -211,7 +212,7 @@ func TestDamagedState(t *testing.T) {
 	}
 	g.run(t)
 	l := startLoad(t, g.url(), 200)
-	eventually(t, "the old side serves", func() bool { return l.from("vm") >= 200 })
+	process.Eventually(t, "the old side serves", func() bool { return l.from("vm") >= 200 })
 	if l.report(t) > 0 || l.from("containers") > 0 {
 		t.Errorf("%d requests went to the new side", l.from("containers"))
 	}
@@ -223,7 +224,7 @@ func TestDamagedState(t *testing.T) {
 	if s := g.status(t, "all"); s.Share != 0 || !strings.Contains(s.Problem, path) {
 		t.Errorf("share %s, problem %q does not name %s", s.Share, s.Problem, path)
 	}
-	if err := g.end(t); err == nil {
+	if code := g.Stop(t); code == 0 {
 		t.Error("a gateway whose state could not be used ends as if all were well")
 	}
 }
@@ -249,18 +250,18 @@ func TestReloadOfABadFile(t *testing.T) {
 				t.Fatal(err)
 			}
 		} else {
-			writeFile(t, g.dir, "yadokari.yaml", bad)
+			process.WriteFile(t, g.dir, "yadokari.yaml", bad)
 		}
 		g.reload(t, "nothing has changed")
 		if now := g.status(t, "all"); now.Share != 0.25 || now.State != shift.Paused {
 			t.Errorf("%s: the route is %s at %s", name, now.State, now.Share)
 		}
 	}
-	eventually(t, "both sides serve", func() bool { return l.from("containers") > 50 && l.from("vm") > 50 })
+	process.Eventually(t, "both sides serve", func() bool { return l.from("containers") > 50 && l.from("vm") > 50 })
 	if l.report(t) > 0 || l.resent.Load() > 0 {
 		t.Errorf("requests failed, or had to be sent again (%d), at a reload", l.resent.Load())
 	}
-	writeFile(t, g.dir, "yadokari.yaml", good)
+	process.WriteFile(t, g.dir, "yadokari.yaml", good)
 	g.reload(t, `"msg":"reloaded"`)
-	g.stop(t)
+	g.MustStop(t)
 }

@@ -49,9 +49,9 @@ func TestSmuggling(t *testing.T) {
 		})
 	}
 	under.Wait()
-	g.stop(t)
-	old.stop(t)
-	fresh.stop(t)
+	g.MustStop(t)
+	old.MustStop(t)
+	fresh.MustStop(t)
 	seen := append(old.seen(t), fresh.seen(t)...)
 	for _, request := range seen {
 		if strings.Contains(request, "/admin") || strings.HasPrefix(request, "GPOST") {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"yadokari/test/process"
 )
 
 // newConnections opens rate connections a second, one request on each, until its end is called.
@@ -90,11 +92,11 @@ func TestTakeover(t *testing.T) {
 	g.set(t, "all", "25%")
 	c := openConnections(t, g.address, 500)
 	for range 10 {
-		former := g.process
-		g.process = start(t, "gateway", g.command())
-		g.says(t, "gateway listening")
-		former.stop(t)
-		eventually(t, "the successor answers for the route", func() bool {
+		former := g.Process
+		g.Process = process.Start(t, "gateway", g.command())
+		g.Says(t, "gateway listening")
+		former.MustStop(t)
+		process.Eventually(t, "the successor answers for the route", func() bool {
 			out, _, exit := g.cli("shift", "status", "all", "-o", "json")
 			return exit == 0 && strings.Contains(out, `"25%"`)
 		})
@@ -105,14 +107,14 @@ func TestTakeover(t *testing.T) {
 		t.Errorf("refused, reset or failed:\n%s", strings.Join(failures, "\n"))
 	}
 	g.set(t, "all", "30%") // the last one in the line owns the state
-	g.stop(t)
+	g.MustStop(t)
 }
 
 // TestSocketActivation does the same with the socket kept open by who starts the gateway, as systemd
 // does it (sd_listen_fds(3)).
 func TestSocketActivation(t *testing.T) {
 	vm, containers := startSide(t, "vm"), startSide(t, "containers")
-	g := &gateway{dir: t.TempDir(), address: freeAddress(t), admin: freeAddress(t)}
+	g := &gateway{dir: t.TempDir(), address: process.FreeAddress(t), admin: process.FreeAddress(t)}
 	g.file, g.state, g.log = g.dir+"/yadokari.yaml", g.dir+"/state", g.dir+"/access.log"
 	g.configure(t, setUp{vm: []string{vm.address}, containers: []string{containers.address}, noLog: true})
 	plain := new(net.ListenConfig)
@@ -128,15 +130,15 @@ func TestSocketActivation(t *testing.T) {
 		command.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"`, "sh"}, command.Args...)
 		command.Path = "/bin/sh"
 		command.ExtraFiles = []*os.File{socket}
-		g.process = start(t, "gateway", command)
-		g.says(t, "gateway listening")
+		g.Process = process.Start(t, "gateway", command)
+		g.Says(t, "gateway listening")
 	}
 	activate()
 	c := openConnections(t, g.address, 500)
 	for range 10 {
 		time.Sleep(100 * time.Millisecond) // some requests for each process
-		g.signal(syscall.SIGTERM)
-		<-g.exited
+		g.Signal(syscall.SIGTERM)
+		<-g.Exited
 		activate()
 	}
 	requests, failures := c.end()
@@ -144,5 +146,5 @@ func TestSocketActivation(t *testing.T) {
 	if len(failures) > 0 {
 		t.Errorf("refused, reset or failed:\n%s", strings.Join(failures, "\n"))
 	}
-	g.stop(t)
+	g.MustStop(t)
 }

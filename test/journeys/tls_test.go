@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"yadokari/test/process"
 )
 
 // newCertificate writes a certificate for 127.0.0.1 with the given number, by renaming as renewal
@@ -31,7 +33,7 @@ func newCertificate(t *testing.T, dir string, number int64, trusted *x509.CertPo
 	certificate := must[[]byte](t)(x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key))
 	secret := must[[]byte](t)(x509.MarshalPKCS8PrivateKey(key))
 	for name, block := range map[string]*pem.Block{"key.pem": {Type: "PRIVATE KEY", Bytes: secret}, "cert.pem": {Type: "CERTIFICATE", Bytes: certificate}} {
-		writeFile(t, dir, name+".new", string(pem.EncodeToMemory(block)))
+		process.WriteFile(t, dir, name+".new", string(pem.EncodeToMemory(block)))
 		if err := os.Rename(filepath.Join(dir, name+".new"), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +57,7 @@ func TestRenewedCertificate(t *testing.T) {
 			trusted = x509.NewCertPool()
 			newCertificate(t, dir, number+1, trusted)
 		}
-		eventually(t, fmt.Sprintf("certificate %d is served", number+1), func() bool {
+		process.Eventually(t, fmt.Sprintf("certificate %d is served", number+1), func() bool {
 			conn, err := tls.Dial("tcp", g.address, &tls.Config{RootCAs: trusted})
 			if err != nil {
 				return false
@@ -70,7 +72,7 @@ func TestRenewedCertificate(t *testing.T) {
 		}
 	}
 	t.Logf("certificates seen: %v", serials)
-	g.stop(t)
+	g.MustStop(t)
 }
 
 // requestsOver makes some requests in the given version of HTTP.
@@ -120,5 +122,5 @@ func TestCleartextHTTP2(t *testing.T) {
 	if answer.ProtoMajor != 2 {
 		t.Errorf("the protocol is %s", answer.Proto)
 	}
-	g.stop(t)
+	g.MustStop(t)
 }

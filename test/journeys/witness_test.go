@@ -8,17 +8,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"yadokari/test/process"
 )
 
 // side is a witness, over the restarts of its process.
 type side struct {
-	*process
+	*process.Process
 	name, address, control, log string
 }
 
 func startSide(t *testing.T, name string) *side {
 	t.Helper()
-	s := &side{name: name, address: freeAddress(t), control: freeAddress(t), log: filepath.Join(t.TempDir(), name+".log")}
+	s := &side{name: name, address: process.FreeAddress(t), control: process.FreeAddress(t), log: filepath.Join(t.TempDir(), name+".log")}
 	s.run(t)
 	return s
 }
@@ -26,10 +28,10 @@ func startSide(t *testing.T, name string) *side {
 // run starts the process, or starts it again.
 func (s *side) run(t *testing.T) {
 	t.Helper()
-	s.process = start(t, s.name, exec.Command(program("witness"),
+	s.Process = process.Start(t, s.name, exec.Command(program("witness"),
 		"-listen", s.address, "-control", s.control, "-name", s.name, "-log", s.log))
-	listening(t, s.process, s.address)
-	listening(t, s.process, s.control)
+	s.Listening(t, s.address)
+	s.Listening(t, s.control)
 }
 
 // received is how often each request arrived, by method and id.

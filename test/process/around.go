@@ -25,10 +25,13 @@ func Eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// WriteFile writes a file in a folder and returns its path.
+// WriteFile writes a file below a folder and returns its path.
 func WriteFile(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

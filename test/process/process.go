@@ -4,6 +4,7 @@ package process
 
 import (
 	"bytes"
+	"net"
 	"os/exec"
 	"strings"
 	"sync"
@@ -61,22 +62,46 @@ func Start(t *testing.T, name string, command *exec.Cmd) *Process {
 	return p
 }
 
-// Kill is kill -9; a process that has ended does not mind.
+// Signal sends a signal; a process that has ended does not mind.
+func (p *Process) Signal(s syscall.Signal) { _ = p.Process.Signal(s) }
+
+// Kill is kill -9.
 func (p *Process) Kill() {
-	_ = p.Process.Signal(syscall.SIGKILL)
+	p.Signal(syscall.SIGKILL)
 	<-p.Exited
 }
 
 // Stop asks for an orderly end and returns the exit code.
 func (p *Process) Stop(t *testing.T) int {
 	t.Helper()
-	_ = p.Process.Signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	select {
 	case <-p.Exited:
 	case <-time.After(time.Minute):
 		t.Fatalf("%s does not stop", p.Name)
 	}
 	return p.ProcessState.ExitCode()
+}
+
+// MustStop asks for an orderly end, and fails the test when there is none.
+func (p *Process) MustStop(t *testing.T) {
+	t.Helper()
+	if code := p.Stop(t); code != 0 {
+		t.Errorf("%s: exit %d", p.Name, code)
+	}
+}
+
+// Listening waits until the process takes connections at an address.
+func (p *Process) Listening(t *testing.T, address string) {
+	t.Helper()
+	Eventually(t, p.Name+" listens on "+address, func() bool {
+		p.MustRun(t)
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
 }
 
 // Says waits until the process has written a text.
