@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +22,9 @@ way end, and exits 0. SIGHUP reads the file again; a file that is not valid chan
   systemctl reload yadokari-gateway        # sends SIGHUP`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			tuneMemory(env.getenv)
+			if env.getenv("GOGC") == "" && env.getenv("GOMEMLIMIT") == "" {
+				pace(usualMemory)
+			}
 			return service.RunGateway(cmd.Context(), service.Options{
 				Load:    func() (*config.File, error) { return env.load() },
 				Version: thisBuild().Version,
@@ -43,18 +44,3 @@ func newLogger(env *environment, verbose bool) *slog.Logger {
 	}
 	return slog.New(slog.NewJSONHandler(env.out, &slog.HandlerOptions{Level: level}))
 }
-
-// tuneMemory lets the collector run less often than Go's default, which is made for large heaps: a
-// gateway's heap is small, and every request leaves some garbage. Above the soft limit it works as
-// often as it must.
-func tuneMemory(getenv func(string) string) {
-	if getenv("GOGC") == "" && getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(gcPercent)
-		debug.SetMemoryLimit(softMemory)
-	}
-}
-
-const (
-	gcPercent  = 400
-	softMemory = 64 << 20 // bytes; not a bound: a larger live heap is collected more often
-)
