@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,7 +27,7 @@ var (
 func load(address string, o options, size, conns int, length time.Duration) (loaded, error) {
 	seconds := max(1, int(length.Seconds()))
 	out, err := exec.Command("taskset", "-c", o.loadCPU, "wrk", "-t1", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(seconds)+"s",
-		"--latency", "-H", "Cookie: theme=dark; SESSION=5f2b7c1e9a", "-H", "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
+		"-s", o.pauses[conns], "--latency", "-H", "Cookie: theme=dark; SESSION=5f2b7c1e9a", "-H", "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
 		"-H", "Accept: text/html,application/xhtml+xml", "-H", "Accept-Language: en-GB,en;q=0.5",
 		fmt.Sprintf("http://%s/wiki/%d", address, size)).CombinedOutput()
 	text := string(out)
@@ -55,4 +57,25 @@ func load(address string, o options, size, conns int, length time.Duration) (loa
 		return l, fmt.Errorf("wrk's report was not understood:\n%s", text)
 	}
 	return l, nil
+}
+
+// writePauses writes, for each number of connections, wrk's script that has a connection wait before it sends
+// its next request, so that together they send o.rate a second.
+func writePauses(dir string, o *options) error {
+	o.pauses = map[int]string{}
+	for _, conns := range o.conns {
+		pause := 0 // milliseconds
+		if o.rate > 0 {
+			pause = conns * 1000 / o.rate
+		}
+		script := ""
+		if pause > 0 {
+			script = fmt.Sprintf("function delay() return %d end\n", pause)
+		}
+		o.pauses[conns] = filepath.Join(dir, fmt.Sprintf("pause-%d.lua", conns))
+		if err := os.WriteFile(o.pauses[conns], []byte(script), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -5,6 +5,10 @@
 // ratios of one run mean anything: machines are shared and differ.
 //
 //	go run ./bench/proxy -gateway ./yadokari
+//	go run ./bench/proxy -gateway ./yadokari -rate 8000
+//
+// With as many requests as are answered a slower proxy pays more for each: the load waits for it, and
+// every answer has to wake it up on another core. With -rate all have the same to do in the same time.
 //
 // NGINX, HAProxy, Caddy and wrk must be installed (Debian: nginx-light haproxy caddy wrk).
 package main
@@ -26,10 +30,12 @@ type options struct {
 	conns    []int
 	seconds  int
 	rounds   int
+	rate     int
 	peers    []string
 	proxyCPU string
 	loadCPU  string
 	peerLogs bool
+	pauses   map[int]string // wrk's script, by the number of connections
 }
 
 func main() {
@@ -39,6 +45,7 @@ func main() {
 	peers := flag.String("peers", "yadokari,nginx,haproxy,caddy", "who takes part")
 	flag.StringVar(&o.gateway, "gateway", "./yadokari", "the yadokari binary")
 	flag.IntVar(&o.seconds, "seconds", 3, "length of one measurement")
+	flag.IntVar(&o.rate, "rate", 0, "about so many requests a second from all connections together; 0: as many as are answered")
 	flag.IntVar(&o.rounds, "rounds", 3, "measurements of each; the median counts")
 	flag.StringVar(&o.proxyCPU, "proxy-cpu", "1", "the core of the proxy")
 	flag.StringVar(&o.loadCPU, "load-cpu", "0", "the core of the origin and the load")
@@ -69,6 +76,9 @@ func run(o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if err := writePauses(dir, &o); err != nil {
+		return err
+	}
 	origin, err := startOrigin(dir, o)
 	if err != nil {
 		return err
