@@ -37,7 +37,7 @@ func environ() []string {
 
 func start(t *testing.T, dir string) *agent {
 	t.Helper()
-	command := exec.Command(program, "agent", "-c", filepath.Join(dir, "yadokari.yaml"))
+	command := exec.Command(program("yadokari"), "agent", "-c", filepath.Join(dir, "yadokari.yaml"))
 	command.Env = environ()
 	return &agent{t, process.Start(t, "agent", command)}
 }
@@ -68,7 +68,7 @@ func (a *agent) stop(exit int) *lifecycle.Receipt {
 // ship runs yadokari logs ship for at most as long as timeout says.
 func ship(t *testing.T, dir, left, timeout string) (text string, err error) {
 	t.Helper()
-	command := exec.Command(program, "logs", "ship", left, "-c", filepath.Join(dir, "yadokari.yaml"), "--timeout", timeout)
+	command := exec.Command(program("yadokari"), "logs", "ship", left, "-c", filepath.Join(dir, "yadokari.yaml"), "--timeout", timeout)
 	command.Env = environ()
 	out, err := command.CombinedOutput()
 	return string(out), err

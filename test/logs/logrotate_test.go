@@ -294,7 +294,7 @@ func (s *shortLived) create(n int) {
 // removeShipped removes what yadokari logs status says no output needs any more.
 func (s *shortLived) removeShipped(dir string) {
 	s.t.Helper()
-	out, err := exec.Command(program, "logs", "status", "-c", filepath.Join(dir, "yadokari.yaml"), "-o", "json").Output()
+	out, err := exec.Command(program("yadokari"), "logs", "status", "-c", filepath.Join(dir, "yadokari.yaml"), "-o", "json").Output()
 	if err != nil {
 		s.t.Fatalf("logs status: %v: %s", err, out)
 	}

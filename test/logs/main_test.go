@@ -4,37 +4,23 @@ package logs
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"yadokari/test/process"
 )
 
 // kills can be any number: go test . -kills 1000.
 var kills = flag.Int("kills", 100, "how often the agent is killed in each of the two modes")
 
-// program is the path of the program that TestMain has built.
-var program string
+// programs is the folder of the program that TestMain has built.
+var programs string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
+	os.Exit(process.Run(m, &programs, process.Program{Name: "yadokari", Module: "../..", Package: "./cmd/yadokari"}))
 }
 
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "yadokari-logs-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	program = filepath.Join(dir, "yadokari")
-	build := exec.Command("go", "build", "-o", program, "./cmd/yadokari")
-	build.Dir, build.Stdout, build.Stderr = "../..", os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build:", err)
-		return 1
-	}
-	return m.Run()
-}
+// program is the path of a program that was built.
+func program(name string) string { return filepath.Join(programs, name) }

@@ -4,11 +4,11 @@ package mail
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"yadokari/test/process"
 )
 
 // kills can be any number: go test . -kills 1000.
@@ -19,24 +19,7 @@ var programs string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "yadokari-mail-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	programs = dir
-	build := exec.Command("go", "build", "-o", program("yadokari"), "./cmd/yadokari")
-	build.Dir, build.Stdout, build.Stderr = "../..", os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build:", err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(process.Run(m, &programs, process.Program{Name: "yadokari", Module: "../..", Package: "./cmd/yadokari"}))
 }
 
 // program is the path of a program that was built.
