@@ -11,19 +11,26 @@ import (
 	"yadokari/lifecycle"
 )
 
+// twoLeft is the scene of an agent that has stopped with two mails in its spool.
+func twoLeft(t *testing.T) *scene {
+	t.Helper()
+	s := newScene(t)
+	s.cutShort()
+	s.start()
+	s.ready(false)
+	for range 2 {
+		s.submit("waits")
+	}
+	s.signal(syscall.SIGTERM)
+	s.end()
+	return s
+}
+
 // TestDamagedMailIsNotDone: a mail that had its 250 and is damaged on the disk is not delivered, and the
 // receipt that follows says so, with the place where it is.
 func TestDamagedMailIsNotDone(t *testing.T) {
 	for _, up := range []bool{true, false} {
-		s := newScene(t)
-		s.cutShort()
-		s.start()
-		s.ready(false)
-		for range 2 {
-			s.submit("waits")
-		}
-		s.signal(syscall.SIGTERM)
-		s.end()
+		s := twoLeft(t)
 		s.spoil()
 
 		next := newScene(t)
@@ -55,28 +62,9 @@ func TestDamagedMailIsNotDone(t *testing.T) {
 // TestDamageWithoutAMailIsTold: a part of the spool that cannot even be told to be a mail may have been one with a
 // 250. The receipt counts it and names the file, and is not that of a stop that left nothing.
 func TestDamageWithoutAMailIsTold(t *testing.T) {
-	s := newScene(t)
-	s.cutShort()
-	s.start()
-	s.ready(false)
-	for range 2 {
-		s.submit("waits")
-	}
-	s.signal(syscall.SIGTERM)
-	s.end()
-	files, err := filepath.Glob(s.path("spool/*.mail"))
-	if err != nil || len(files) != 1 {
-		t.Fatal(files, err)
-	}
-	raw, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := twoLeft(t)
 	// Each record begins with the segment's salt, which stands in its front too.
-	raw[bytes.LastIndex(raw, raw[8:24])] ^= 1
-	if err := os.WriteFile(files[0], raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	s.damage(func(segment []byte) int { return bytes.LastIndex(segment, segment[8:24]) })
 
 	next := newScene(t)
 	next.config.Shutdown.Quiet = minQuiet
@@ -107,6 +95,12 @@ func (s *scene) cutShort() {
 // spoil changes one bit in the text of the last mail in the spool.
 func (s *scene) spoil() {
 	s.t.Helper()
+	s.damage(func(segment []byte) int { return bytes.LastIndex(segment, []byte("Subject: waits")) })
+}
+
+// damage changes one bit in the byte of the spool's only segment that at chooses.
+func (s *scene) damage(at func(segment []byte) int) {
+	s.t.Helper()
 	files, err := filepath.Glob(s.path("spool/*.mail"))
 	if err != nil || len(files) != 1 {
 		s.t.Fatal(files, err)
@@ -115,11 +109,11 @@ func (s *scene) spoil() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	at := bytes.LastIndex(raw, []byte("Subject: waits"))
-	if at < 0 {
+	chosen := at(raw)
+	if chosen < 0 {
 		s.t.Fatal("the file holds no mail")
 	}
-	raw[at] ^= 1
+	raw[chosen] ^= 1
 	if err := os.WriteFile(files[0], raw, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
