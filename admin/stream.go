@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -45,7 +46,7 @@ func Stream(w http.ResponseWriter, r *http.Request) (*EventStream, error) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // NGINX buffers else
-	if err := s.write([]byte(": yadokari\n\n"), nil, nil); err != nil {
+	if err := s.write([]byte(": yadokari\n\n")); err != nil {
 		return nil, err
 	}
 	if s.server != nil {
@@ -66,7 +67,7 @@ func (s *EventStream) watch(r *http.Request) {
 	for {
 		select {
 		case <-ticker.C:
-			if s.write([]byte(":\n\n"), nil, nil) != nil {
+			if s.write([]byte(":\n\n")) != nil {
 				return
 			}
 		case <-r.Context().Done():
@@ -101,7 +102,16 @@ func (s *EventStream) Send(id, event string, v any) error {
 	}
 	b.WriteString("data: ")
 	if list, ok := v.(List); ok {
-		return s.write(b.Bytes(), list, []byte("\n\n"))
+		return s.flush(func(w io.Writer) error {
+			if _, err := w.Write(b.Bytes()); err != nil {
+				return err
+			}
+			if err := list.write(w); err != nil {
+				return err
+			}
+			_, err := io.WriteString(w, "\n\n")
+			return err
+		})
 	}
 	data, err := json.Marshal(v) // has no line breaks
 	if err != nil {
@@ -109,7 +119,7 @@ func (s *EventStream) Send(id, event string, v any) error {
 	}
 	b.Write(data)
 	b.WriteString("\n\n")
-	return s.write(b.Bytes(), nil, nil)
+	return s.write(b.Bytes())
 }
 
 // patient gives every piece that is written writeTime to leave.
@@ -122,21 +132,21 @@ func (p patient) Write(piece []byte) (int, error) {
 	return p.s.w.Write(piece)
 }
 
-// write writes what comes before, a list and what comes after it, with nothing between, and flushes.
-func (s *EventStream) write(before []byte, list List, after []byte) error {
+func (s *EventStream) write(p []byte) error {
+	return s.flush(func(w io.Writer) error {
+		_, err := w.Write(p)
+		return err
+	})
+}
+
+// flush sends what write writes, with nothing else between its pieces.
+func (s *EventStream) flush(write func(io.Writer) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return s.err
 	}
-	to := patient{s}
-	_, err := to.Write(before)
-	if err == nil && list != nil {
-		err = list.write(to)
-	}
-	if err == nil && len(after) > 0 {
-		_, err = to.Write(after)
-	}
+	err := write(patient{s})
 	if err == nil {
 		err = s.control.Flush()
 	}

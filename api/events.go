@@ -67,6 +67,11 @@ func (a *API) pass(e shift.Event, send func(string, any) bool) bool {
 	return true
 }
 
+// Written is the event that says that the ledger was written, up to the entry Seq.
+type Written struct {
+	Seq uint64 `json:"seq"`
+}
+
 // streamOptions are the query of the events call.
 type streamOptions struct {
 	batch  time.Duration // 0: every change for itself
@@ -161,11 +166,6 @@ func (b *batch) heard() iter.Seq[shift.Status] {
 			}
 		}
 	}
-}
-
-// Written is the event that says that the ledger was written, up to the entry Seq.
-type Written struct {
-	Seq uint64 `json:"seq"`
 }
 
 func (b *batch) shorten(s *shift.Status) {
