@@ -33,10 +33,10 @@ func (c *capture) add(p []byte) {
 
 // wantCapture decides whether a copy of the request goes to the new side afterwards.
 func (x *exchange) wantCapture() {
-	// A reload can take the new side away before the placement follows.
-	if !x.placed.Mirror || x.route.copier == nil || x.side != oldSide || x.forced || x.safety != safe || x.r.ContentLength != 0 || x.request.Upgrade != "" {
+	if !x.placed.Mirror || x.side != oldSide || x.forced || x.safety != safe || x.r.ContentLength != 0 || x.request.Upgrade != "" {
 		return
 	}
+	// A reload can take the new side away, and the mirror with it, before the placement follows.
 	if m := x.route.copier.mirror(); m != nil && m.Want() {
 		x.capture = &capture{body: m.Capture()}
 	}

@@ -91,7 +91,8 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// lookups are 1 for a name whose last lookup went well and 0 for another, by name. Two URLs may have one.
+// lookups are 1 for a name whose last lookup went well and 0 for another, by name. Two URLs may have one: then
+// both lookups must have.
 func lookups(names []NameStatus) map[string]float64 {
 	all := map[string]float64{}
 	for _, n := range names {
@@ -99,7 +100,9 @@ func lookups(names []NameStatus) map[string]float64 {
 		if err != nil || net.ParseIP(u.Hostname()) != nil {
 			continue
 		}
-		all[u.Hostname()] = 1
+		if _, known := all[u.Hostname()]; !known {
+			all[u.Hostname()] = 1
+		}
 		if n.Error != "" {
 			all[u.Hostname()] = 0
 		}

@@ -118,5 +118,17 @@ func TestNamesThatAreNotFound(t *testing.T) {
 	}
 }
 
+// Two servers may have one name on different ports: it resolves when each of its lookups went well.
+func TestNameOfSeveralServers(t *testing.T) {
+	good, bad := NameStatus{URL: "http://app:80"}, NameStatus{URL: "http://app:81", Error: "no such host"}
+	for want, names := range map[float64][][]NameStatus{1: {{good}, {good, good}}, 0: {{bad}, {good, bad}, {bad, good}}} {
+		for _, list := range names {
+			if got := lookups(list); got["app"] != want || len(got) != 1 {
+				t.Errorf("%+v: %v, want %v", list, got, want)
+			}
+		}
+	}
+}
+
 // neverFound is refused before anybody is asked: a label has 63 bytes at most.
 var neverFound = strings.Repeat("a", 64)
