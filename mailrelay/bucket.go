@@ -82,7 +82,7 @@ func (r *Relay) toBucket(ctx context.Context, run string, rest []*item) (where s
 			refused[it] = err
 		}
 	})
-	return "s3://" + r.bucket.config.Bucket + "/" + key, refused
+	return bucketScheme + r.bucket.config.Bucket + "/" + key, refused
 }
 
 // parcel is what goes into one object.
