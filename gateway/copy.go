@@ -52,16 +52,22 @@ func (x *exchange) wantCopy() {
 	}
 	// A reload can take the new side away, and the mirror with it, before the placement follows.
 	m := x.route.copier.mirror()
-	if m == nil || m.Skips(x.r.URL.Path, x.r.URL.RawQuery) {
+	var body *mirror.Capture
+	switch {
+	case m == nil:
+	case moved:
+		body = m.Sample(x.placed.evidence.sampled.Add(1) <= firstPairs)
+	case m.Want():
+		body = m.Capture()
+	}
+	if body == nil {
 		return
 	}
-	if moved {
-		if sample := m.Sample(x.placed.evidence.sampled.Add(1) <= firstPairs); sample != nil {
-			x.capture = &capture{body: sample}
-		}
-	} else if m.Want() {
-		x.capture = &capture{body: m.Capture()}
+	if m.Skips(x.r.URL.Path, x.r.URL.RawQuery) {
+		body.Drop()
+		return
 	}
+	x.capture = &capture{body: body}
 }
 
 // pairs reports whether a moved user's request may go to the old side too: the placement asks for it, there is an
@@ -183,7 +189,7 @@ func (r *route) countCopy(copied *mirror.Request, found mirror.Result) {
 		r.sides[newSide].add(found.New.Failed, found.Took)
 		r.streak.add(found.New.Failed)
 	}
-	of.placed.evidence.pair(judge.Pair{User: of.point, Old: found.Old, New: found.New})
+	of.placed.evidence.pair(judge.Pair{User: of.point, Copied: copied.First == mirror.OldSide, Old: found.Old, New: found.New})
 	if found.Compared {
 		of.placed.evidence.compare(judge.Comparison{Unit: unit(of.point, copied.Target), Different: found.Different, Noisy: found.Noisy})
 	}

@@ -25,6 +25,7 @@ func (x *exchange) deliver(resp *upstream.Response, began time.Time, guarded boo
 	d := delivery{x: x, resp: resp, began: began}
 	if endless(resp.Header) {
 		d.timed, guarded = true, false // an event stream ends when the user leaves
+		x.capture.head(resp.Header.Clone())
 		x.begin()
 	} else if x.placed.evidence != nil {
 		d.size = newSizer(resp.Header)
