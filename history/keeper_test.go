@@ -167,9 +167,8 @@ func TestInMirrorThePairsAreShown(t *testing.T) {
 	var k Keeper
 	o := traffic("wiki", start, shift.Shifting, 0, 90, 10, time.Millisecond)
 	o.Place.Stage = shift.MirrorStage
-	for _, side := range []*judge.Tally{&o.Window.Pairs.Old, &o.Window.Pairs.New} {
-		side.Requests = 8
-		side.Latency.Add(100, 8)
+	for range 8 {
+		o.Window.Pairs = append(o.Window.Pairs, judge.Pair{Copied: true, Old: judge.Answer{Last: 100}, New: judge.Answer{Last: 100}})
 	}
 	k.Observe(o)
 	if l := k.Latencies("wiki"); len(l.Old) != 1 || l.Old[0].N != 8 || len(l.New) != 1 || l.New[0].N != 8 {
