@@ -196,12 +196,11 @@ func TestDoubt(t *testing.T) {
 		want     float32
 	}{
 		{"nothing is judged", nil, -1},
-		{"all is well", &judge.Evidence{Errors: judge.Test{EValue: 0.2, Threshold: 1000}}, 0},
-		{"halfway", &judge.Evidence{Errors: judge.Test{EValue: 100, Threshold: 10000}}, 0.5},
-		{"differences", &judge.Evidence{Errors: judge.Test{EValue: 1, Threshold: 10},
-			Differences: &judge.DifferenceTest{Test: judge.Test{EValue: 1000, Threshold: 10000}}}, 0.75},
+		{"all is well", &judge.Evidence{Signals: []judge.Signal{{Name: "errors"}}}, 0},
+		{"halfway", &judge.Evidence{Signals: []judge.Signal{{Name: "errors", Part: 0.5}}}, 0.5},
+		{"the loudest", &judge.Evidence{Signals: []judge.Signal{{Name: "errors", Part: 0.1}, {Name: "differences", Part: 0.75}}}, 0.75},
 		{"the breaker", &judge.Evidence{Breaker: judge.Breaker{Run: 2, Limit: 5}}, 0.4},
-		{"beyond", &judge.Evidence{Errors: judge.Test{EValue: 1e9, Threshold: 1e3}}, 1},
+		{"beyond", &judge.Evidence{Breaker: judge.Breaker{Run: 9, Limit: 5}}, 1},
 		{"decided", &judge.Evidence{Decided: "p95"}, 1},
 	} {
 		if got := doubt(c.evidence); math.Abs(float64(got-c.want)) > 1e-6 {
