@@ -60,8 +60,7 @@ func (t *Trial) Add(w *Window) {
 	if t.failed != "" {
 		return
 	}
-	t.old.Merge(&w.Old)
-	t.new.Merge(&w.New)
+	t.count(w)
 	t.missed = plus(t.missed, w.Missed)
 	for i := range w.Events {
 		t.usual.add(&w.Events[i])
@@ -79,6 +78,20 @@ func (t *Trial) Add(w *Window) {
 		t.failed = t.worst()
 	}
 	t.renew()
+}
+
+// count keeps the figures: in the mirror stage of the requests that both sides had. What the old side
+// answers besides, a page that the browser has already or a form, is of another kind.
+func (t *Trial) count(w *Window) {
+	if !t.criteria.Mirror {
+		t.old.Merge(&w.Old)
+		t.new.Merge(&w.New)
+		return
+	}
+	for i := range w.Pairs {
+		t.old.Count(&w.Pairs[i].Old)
+		t.new.Count(&w.Pairs[i].New)
+	}
 }
 
 func (t *Trial) addPairs(w *Window) {
