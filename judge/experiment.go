@@ -48,7 +48,7 @@ const (
 	marked   = 1 << 14 // users that an experiment remembers
 	blocks   = 4       // of which no one alone may decide by a latency
 	stallMin = time.Second
-	stalls   = 8    // times the usual 99th percentile
+	stalls   = 4    // times the usual 99th percentile
 	usually  = 1000 // answers that tell it
 )
 
