@@ -1,9 +1,13 @@
 package judge
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	remembered = 1 << 13 // users that a census remembers one by one
+	beyond     = 3.5     // standard deviations that chance does not explain
 	habit      = 8       // requests of one user that count for what is usual
 )
 
@@ -83,6 +87,16 @@ func (c *census) learn(a *Answer) {
 // sizeBucket is the place of a length in a Histogram: a byte counts as a microsecond.
 func sizeBucket(size int64) int {
 	return Bucket(time.Duration(min(size, int64(longest/time.Microsecond))) * time.Microsecond)
+}
+
+// share is the new side's part of the users if that is beyond chance above the given one, else the given one.
+func (c *census) share(nominal float64) float64 {
+	all := float64(c.old + c.new)
+	expected := nominal * all
+	if new := float64(c.new); new > expected+beyond*math.Sqrt(expected*(1-nominal)+1) {
+		return new / all
+	}
+	return nominal
 }
 
 // served is how many users each side has served.

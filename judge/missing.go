@@ -32,7 +32,7 @@ func (t *Trial) missing(e *Evidence) []Need {
 // pairs do as well.
 func (t *Trial) users(e *Evidence) (Need, bool) {
 	c := &t.criteria
-	want := usersToSee(c)
+	want := t.wanted
 	if !c.split() || e.New.Users >= want || len(t.pairs) > 0 && t.pairs[0].of >= instead {
 		return Need{}, false
 	}

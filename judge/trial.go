@@ -25,13 +25,14 @@ type Trial struct {
 	reference   *referenceTest
 	run         *Run
 
+	wanted uint64 // users of the new side without whom nothing can be seen
 	failed string // the signal that failed
 }
 
 // NewTrial begins a stage.
 func NewTrial(c Criteria) *Trial {
 	c = c.withDefaults()
-	t := &Trial{criteria: c, usual: newCensus(), run: NewRun(c.Breaker, c.alone())}
+	t := &Trial{criteria: c, usual: newCensus(), run: NewRun(c.Breaker, c.alone()), wanted: usersToSee(&c)}
 	tolerated := rate(float64(c.Tolerance.Errors))
 	part := pairsPart
 	switch {
@@ -55,10 +56,11 @@ func NewTrial(c Criteria) *Trial {
 	return t
 }
 
-// Add takes one window, of any length and with any number of requests, also one. w is not kept.
-func (t *Trial) Add(w *Window) {
+// Add takes one window, of any length and with any number of requests, also one, and reports whether the trial
+// has failed. w is not kept.
+func (t *Trial) Add(w *Window) (failed bool) {
 	if t.failed != "" {
-		return
+		return true
 	}
 	t.count(w)
 	t.missed = plus(t.missed, w.Missed)
@@ -78,6 +80,7 @@ func (t *Trial) Add(w *Window) {
 		t.failed = t.worst()
 	}
 	t.renew()
+	return t.failed != ""
 }
 
 // count keeps the figures: in the mirror stage of the requests that both sides had. What the old side

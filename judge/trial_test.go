@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"flag"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -25,7 +26,17 @@ type crowd struct {
 	slower   float64
 	span     time.Duration
 	answered bool // failures of the new side are answered by the old one
+	asked    bool // the old side is asked when the new one has failed, in the same state
+
+	broken int     // the first so many users' requests fail always
+	ofUser float64 // latency grows by up to that factor from user to user
+	common float64 // the rate of class on both sides
+	outage float64 // the chance that a window is the first of five in which half of all requests fail
+	left   int     // windows left of it
 }
+
+// times is how many times the usual number of simulated stages is run.
+var times = flag.Int("runs", 1, "how many times the usual number of simulated stages")
 
 func seeded(run int, seed uint64) *rand.Rand { return rand.New(rand.NewPCG(uint64(run), seed)) }
 
@@ -44,44 +55,66 @@ func newCrowd(r *rand.Rand, n int, exponent, share float64) *crowd {
 func (c *crowd) next(w *Window) {
 	w.Reset()
 	w.Span = c.span
+	if c.left--; c.left < 0 && c.random.Float64() < c.outage {
+		c.left = 5
+	}
 	for range c.size {
 		at, _ := slices.BinarySearch(c.weight, c.random.Float64()*c.weight[len(c.weight)-1])
 		user := c.users[at]
-		c.add(w, user, float64(user>>11)/(1<<53) < c.share)
+		c.add(w, at, user, float64(user>>11)/(1<<53) < c.share)
 	}
 }
 
-func (c *crowd) add(w *Window, user uint64, new bool) {
+func (c *crowd) add(w *Window, at int, user uint64, new bool) {
 	e := Event{User: user, New: new, Answer: Answer{First: 100, Last: 100, Size: -1}}
-	tally := &w.Old
+	e.Failed = c.random.Float64() < c.fails || at < c.broken || c.left > 0 && c.random.Float64() < 0.5
 	took := 1.0
-	e.Failed = c.random.Float64() < c.fails
 	if c.latency != nil {
-		took = c.latency(c.random)
+		took = c.latency(c.random) * (1 + c.ofUser*float64(mix(user)>>11)/(1<<53))
 	}
+	if c.random.Float64() < c.common {
+		e.Class = c.class
+	}
+	tally := &w.Old
 	if new {
 		tally = &w.New
-		e.Failed = e.Failed || c.random.Float64() < c.worse
-		if c.random.Float64() < c.classes {
-			e.Class = c.class
-		}
-		if c.slower > 0 {
-			took *= c.slower
-		}
+		c.alter(&e, &took)
 	}
-	tally.Requests++
 	if e.Failed {
-		tally.Failures++
 		e.Answer = Answer{Failed: true, First: -1, Last: -1, Size: -1}
-		if new && c.answered {
-			e.Other = Answered
-		}
 	} else if c.latency != nil {
 		e.First = int16(Bucket(time.Duration(took * float64(time.Millisecond))))
 		e.Last = e.First
-		tally.Latency.Add(int(e.Last), 1)
 	}
+	if e.Failed && new {
+		e.Other = c.other(at)
+	}
+	tally.Count(&e.Answer)
 	w.Events = append(w.Events, e)
+}
+
+// alter is what the new side does worse.
+func (c *crowd) alter(e *Event, took *float64) {
+	e.Failed = e.Failed || c.random.Float64() < c.worse
+	if c.random.Float64() < c.classes {
+		e.Class = c.class
+	}
+	if c.slower > 0 {
+		*took *= c.slower
+	}
+}
+
+// other is what the old side does with a request that the new one has failed.
+func (c *crowd) other(at int) Other {
+	switch {
+	case c.answered:
+		return Answered
+	case !c.asked:
+		return NotAsked
+	case at < c.broken || c.left > 0 && c.random.Float64() < 0.5 || c.random.Float64() < c.fails:
+		return FailedToo
+	}
+	return Answered
 }
 
 func lognormal(r *rand.Rand) float64 { return 80 * math.Exp(0.824*r.NormFloat64()) }

@@ -66,12 +66,21 @@ const (
 func newWager(odds *[5]odd, share, granted float64) wager {
 	g := wager{odds: odds, granted: granted, cash: kept(0)}
 	for i, o := range odds {
-		base := 1 + share*(o.theta-1)
-		g.up[i], g.down[i] = o.theta/base, 1/base
 		g.stakes[i] = atOnce * o.part
 		g.most[i] = ceiling
 	}
+	g.draw(share)
 	return g
+}
+
+// draw sets the chance with which an event that both sides could have had is the new side's, for the events
+// to come. A higher one than the true one can only lower the wealth.
+func (g *wager) draw(share float64) {
+	g.charge()
+	for i, o := range g.odds {
+		base := 1 + share*(o.theta-1)
+		g.up[i], g.down[i] = o.theta/base, 1/base
+	}
 }
 
 // kept is the cash that has not entered the bet after n opportunities.
