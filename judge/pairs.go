@@ -31,7 +31,7 @@ const (
 )
 
 func newPairTest(threshold, tolerated float64) *pairTest {
-	t := &pairTest{wager: newWager(&halves, 0.5, tolerated), name: signalPairs, words: "failed", threshold: threshold, block: pairBlock}
+	t := &pairTest{wager: newWager(&halves, 0.5, tolerated, back), name: signalPairs, words: "failed", threshold: threshold, block: pairBlock}
 	t.growth = math.Pow(threshold, 1.0/pairBlocks)
 	t.begin()
 	return t
@@ -39,7 +39,7 @@ func newPairTest(threshold, tolerated float64) *pairTest {
 
 // newPairLatencyTest compares how long the two answers took.
 func newPairLatencyTest(threshold float64, l *limit, slowFor time.Duration) *pairTest {
-	t := &pairTest{wager: newWager(&halves, 0.5, 0), name: l.name, words: "was slow", threshold: threshold, limit: l, block: slowFor / blocks}
+	t := &pairTest{wager: newWager(&halves, 0.5, 0, back), name: l.name, words: "was slow", threshold: threshold, limit: l, block: slowFor / blocks}
 	if t.block > 0 {
 		t.growth = math.Pow(threshold, 1.0/blocks)
 		t.begin()
