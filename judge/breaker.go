@@ -28,8 +28,8 @@ type Run struct {
 	calm     time.Duration       // since the old side last failed
 	tripped  bool
 
-	old, oldFailures float64 // the old side's requests since the run began, the latest weighing most
-	all, allFailures float64 // and before, the latest weighing most
+	old, oldFailures float64 // the old side's requests of the last second or two, the latest weighing most
+	all, allFailures float64 // and before
 }
 
 // attempts are the failures of one user in a run.
@@ -39,8 +39,8 @@ type attempts struct {
 }
 
 const (
-	recent   = 64          // requests of the old side that a Run looks back on
-	usual    = 512         // requests that tell how often the old side fails
+	recent   = 64          // requests by which the old side is taken to have been well
+	usual    = 512         // requests that tell how often it fails
 	chance   = 1e-6        // of a run that is no evidence
 	few      = 3           // users that make a run
 	settling = time.Second // for failures of which nothing more is known
@@ -75,6 +75,9 @@ func (r *Run) pass(span time.Duration) {
 		span = settling
 	}
 	r.calm += span
+	fading := math.Exp2(-float64(span) / float64(settling))
+	r.old *= fading
+	r.oldFailures *= fading
 	if r.run > 0 {
 		r.age += span
 	}
@@ -157,11 +160,19 @@ func (r *Run) reached() bool {
 	if r.alone && len(r.known) < few {
 		return false // so few users are believed only when the old side has answered
 	}
-	return r.age >= settling || r.sure >= limit && r.believed()
+	return r.settled() || r.sure >= limit && r.believed()
 }
 
 // believed reports whether failures that the old side has answered are the new side's own.
-func (r *Run) believed() bool { return r.age >= settling || !r.alone && r.calm >= settling }
+func (r *Run) believed() bool { return r.settled() || !r.alone && r.calm >= settling }
+
+// settled reports whether the run has gone on for long enough for an outage of both sides to be told from it.
+func (r *Run) settled() bool {
+	if r.calm < settling {
+		return r.age >= 2*settling
+	}
+	return r.age >= settling
+}
 
 // needed is how many failures in a row are no chance: the limit, or more if the old side fails often.
 func (r *Run) needed() uint64 {
@@ -180,7 +191,6 @@ func (r *Run) know(user uint64) {
 
 func (r *Run) end() {
 	r.users, r.run, r.answered, r.sure, r.age = r.users[:0], 0, 0, 0, 0
-	r.old, r.oldFailures = 0, 0
 }
 
 func (r *Run) seeOld(failed bool) {
@@ -190,10 +200,6 @@ func (r *Run) seeOld(failed bool) {
 		r.oldFailures++
 		r.allFailures++
 		r.calm = 0
-	}
-	if r.old > recent {
-		r.old /= 2
-		r.oldFailures /= 2
 	}
 	if r.all > usual {
 		r.all /= 2

@@ -54,7 +54,7 @@ func TestRun(t *testing.T) {
 		{"not asked again, for a second", false, []string{"ABC", "DEF", "", ""}, 300 * time.Millisecond, true},
 		{"not asked again, for half a second", false, []string{"ABCDEF", "g"}, 300 * time.Millisecond, false},
 		{"the tail of an outage", false, []string{`!A"!B"!C"!`, "A'B'C'D'E'F'", "-g-"}, tick, false},
-		{"an outage of the new side after one of both", false, []string{`!A"!B"!C"!`, "A'B'C'D'E'F'", "-A'-", "-B'-", "", "", ""}, 200 * time.Millisecond, true},
+		{"an outage of the new side after one of both", false, []string{`!A"!B"!C"!`, "-A'-B'-", "-C'-D'-", "-E'-F'-", "-A'-B'-", "-C'-D'-"}, 500 * time.Millisecond, true},
 		{"every third fails on both sides", false, []string{strings.Repeat("-!-", 60), "-A'-B'-C'-D'-E'-F'-"}, 2 * time.Second, false},
 		{"every third fails on both sides, the new one always", false, []string{strings.Repeat("-!-", 60), strings.Repeat("A'B'C'D'E'F'--", 2)}, 2 * time.Second, true},
 		{"alone, at once", true, []string{"A'B'C'D'E'"}, tick, false},

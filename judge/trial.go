@@ -72,6 +72,7 @@ func (t *Trial) Add(w *Window) (failed bool) {
 	t.missed = plus(t.missed, w.Missed)
 	for i := range w.Events {
 		t.usual.add(&w.Events[i])
+		t.trouble(&w.Events[i])
 		t.latest = max(t.latest, w.Events[i].Began)
 	}
 	for _, x := range t.experiments {
@@ -101,6 +102,16 @@ func (t *Trial) count(w *Window) {
 	for i := range w.Pairs {
 		t.old.Count(&w.Pairs[i].Old)
 		t.new.Count(&w.Pairs[i].New)
+	}
+}
+
+// trouble tells the pairs of what fails on the old side.
+func (t *Trial) trouble(e *Event) {
+	if e.Other != FailedToo && (e.New || !e.Failed) {
+		return
+	}
+	for _, p := range t.pairs {
+		p.trouble()
 	}
 }
 
