@@ -33,7 +33,7 @@ func startDatabase(t *testing.T) *database {
 	d := &database{port: port, socket: socket}
 	d.Process = process.Start(t, "mariadbd", exec.Command("mariadbd", "--no-defaults", "--user=root", "--datadir="+data,
 		"--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--bind-address=127.0.0.1", "--port="+port, "--skip-name-resolve",
-		"--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0", "--max-connections=1000"))
+		"--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0", "--max-connections=1000", "--log-warnings=0"))
 	d.Listening(t, address)
 	d.execute(t, string(must[[]byte](t)(os.ReadFile("shop/schema.sql"))))
 	return d
@@ -46,7 +46,7 @@ func (d *database) execute(t *testing.T, sql string) {
 }
 
 // freeze stops the server in the middle of what it does, and lets it go on after a while.
-func (d *database) freeze(_ *testing.T, while time.Duration) {
+func (d *database) freeze(while time.Duration) {
 	d.Signal(syscall.SIGSTOP)
 	time.Sleep(while)
 	d.Signal(syscall.SIGCONT)

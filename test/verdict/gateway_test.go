@@ -22,7 +22,7 @@ type gateway struct {
 	log            *accessLog
 }
 
-// startGateway starts a gateway whose settings are the defaults, but for when the old side is asked early, and
+// startGateway starts a gateway whose settings are the defaults, but for when the old side is asked early and a copy is given up, and
 // waits until it serves.
 func startGateway(t *testing.T, timeout time.Duration, vm, containers []string) *gateway {
 	t.Helper()
@@ -45,7 +45,8 @@ gateway:
     - name: shop
       match: ["/"]
       shift: {stages: [mirror, 5%%, 100%%], hold: 1h, promote: manual}
-`, g.address, g.admin, filepath.Join(dir, "state"), g.log.path, timeout, urls(vm), urls(containers)))
+      mirror: {timeout: %s}
+`, g.address, g.admin, filepath.Join(dir, "state"), g.log.path, timeout, urls(vm), urls(containers), timeout))
 	g.Process = process.Start(t, "gateway", exec.Command(yadokari(), "gateway", "-c", file))
 	g.Listening(t, g.admin)
 	process.Eventually(t, "the gateway is ready", func() bool {

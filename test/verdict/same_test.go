@@ -15,7 +15,6 @@ import (
 // common is a trouble that both sides have, since they are the same program.
 type common struct {
 	name, stage string
-	scene       func(*testing.T) *scene
 	visits      float64 // of ordinary users a second
 	visit       visit
 	trouble     func(*testing.T, *trial)
@@ -37,44 +36,52 @@ const (
 	settling = 200  // requests before and after a trouble
 )
 
-var troubles = []common{
-	{name: "a crawler asks for a page that is broken", stage: "5%", scene: pythonShop, visits: 30, visit: shopping, trouble: crawler("/broken", 120)},
-	{name: "a crawler asks for a page that is broken", stage: "50%", scene: pythonShop, visits: 30, visit: shopping, trouble: crawler("/broken", 120)},
-	{name: "one client asks for a page of 250 ms", stage: "5%", scene: jvmShop, visits: 100, visit: looking("/"), trouble: crawler("/heavy", 120)},
-	{name: "a page takes longer than fallback.timeout", stage: "25%", scene: jvmShop, visits: 60, visit: reporting, timeout: time.Second,
-		trouble: moreRequests(400), check: waits},
-	{name: "a page takes longer than fallback.timeout", stage: mirror, scene: jvmShop, visits: 60, visit: reporting, timeout: time.Second,
-		trouble: moreRequests(400)},
-	{name: "a page takes longer than fallback.timeout", stage: done, scene: jvmShop, visits: 60, visit: reporting, timeout: time.Second,
-		trouble: moreRequests(400), check: waits},
-	{name: "MariaDB refuses for 300 ms, Python, 400 requests/s", stage: "50%", scene: pythonPages, visits: 400, visit: looking("/item/7"),
-		trouble: away((*database).refuse, 300*time.Millisecond)},
-	{name: "MariaDB is frozen for 300 ms, JVM, 400 requests/s", stage: "50%", scene: jvmShop, visits: 400, visit: looking("/"),
-		trouble: away((*database).freeze, 300*time.Millisecond)},
-	{name: "MariaDB refuses for 300 ms, JVM, 1,000 requests/s", stage: "50%", scene: jvmShop, visits: 1000, visit: looking("/"),
-		trouble: away((*database).refuse, 300*time.Millisecond)},
-	{name: "MariaDB is frozen for 300 ms, JVM, 1,000 requests/s", stage: "50%", scene: jvmShop, visits: 1000, visit: looking("/"),
-		trouble: away((*database).freeze, 300*time.Millisecond)},
-	{name: "MariaDB refuses for 2 s", stage: done, scene: jvmShop, visits: 200, visit: looking("/"),
-		trouble: away((*database).refuse, 2*time.Second)},
-	{name: "MariaDB refuses for 2 s", stage: last, scene: jvmShop, visits: 200, visit: looking("/"),
-		trouble: away((*database).refuse, 2*time.Second)},
-	{name: "two people on slow lines download 16 MB", stage: "5%", scene: staticSite, visits: 100, visit: looking("/page.html"), trouble: downloads},
-	{name: "one hop more before pages that take no time", stage: "20%", scene: oneHopMore, visits: 1000, visit: looking("/page.html"),
-		trouble: moreRequests(10000)},
-	{name: "a scanner asks for what is not there", stage: "5%", scene: pythonShop, visits: 30, visit: shopping, trouble: crawler("/wp-login.php", 120)},
-	{name: "both sides restart, one server after the other", stage: "25%", scene: pairsOfServers, visits: 100, visit: looking("/item/7"), trouble: rollingRestart},
+var places = []place{
+	{"NGINX and Python", pythonShop, []common{
+		{name: "a crawler asks for a page that is broken", stage: "5%", visits: 50, visit: shopping, trouble: crawler("/broken", 120)},
+		{name: "a crawler asks for a page that is broken", stage: "50%", visits: 50, visit: shopping, trouble: crawler("/broken", 120)},
+		{name: "a scanner asks for what is not there", stage: "5%", visits: 50, visit: shopping, trouble: crawler("/wp-login.php", 120)},
+	}},
+	{"Python", pythonPages, []common{
+		{name: "MariaDB refuses for 300 ms, 400 requests/s", stage: "50%", visits: 400, visit: looking("/item/7"), trouble: refused(300 * time.Millisecond)},
+		{name: "both sides restart, one server after the other", stage: "25%", visits: 200, visit: looking("/item/7"), trouble: rollingRestart},
+	}},
+	{"JVM", jvmShop, []common{
+		{name: "one client asks for a page of 250 ms", stage: "5%", visits: 100, visit: looking("/"), trouble: crawler("/heavy", 120)},
+		{name: slowPage, stage: "25%", visits: 150, visit: reporting, timeout: time.Second, trouble: moreRequests(400), check: waits},
+		{name: slowPage, stage: mirror, visits: 150, visit: reporting, timeout: time.Second, trouble: moreRequests(400)},
+		{name: slowPage, stage: done, visits: 150, visit: reporting, timeout: time.Second, trouble: moreRequests(400), check: waits},
+		{name: "MariaDB is frozen for 300 ms, 400 requests/s", stage: "50%", visits: 400, visit: looking("/"), trouble: frozen(300 * time.Millisecond)},
+		{name: "MariaDB refuses for 300 ms, 1,000 requests/s", stage: "50%", visits: 1000, visit: looking("/"), trouble: refused(300 * time.Millisecond)},
+		{name: "MariaDB is frozen for 300 ms, 1,000 requests/s", stage: "50%", visits: 1000, visit: looking("/"), trouble: frozen(300 * time.Millisecond)},
+		{name: "MariaDB refuses for 2 s", stage: done, visits: 200, visit: looking("/"), trouble: refused(2 * time.Second)},
+		{name: "MariaDB refuses for 2 s", stage: last, visits: 200, visit: looking("/"), trouble: refused(2 * time.Second)},
+	}},
+	{"NGINX", staticSite, []common{
+		{name: "two people on slow lines download 16 MB", stage: "5%", visits: 100, visit: looking("/page.html"), trouble: downloads},
+	}},
+	{"NGINX behind NGINX", oneHopMore, []common{
+		{name: "one hop more before pages that take no time", stage: "20%", visits: 1000, visit: looking("/page.html"), trouble: moreRequests(10000)},
+	}},
 }
+
+const slowPage = "a page takes longer than fallback.timeout"
 
 // TestSameProgram moves users between two sides that are the same program, and to which the same happens.
 func TestSameProgram(t *testing.T) {
-	rows := newTable("Trouble that both sides have", "Stage", "Condemned", "")
-	for _, c := range troubles {
-		t.Run(c.name+" "+c.stage, func(t *testing.T) {
-			condemned, word := c.try(t)
-			rows.add(c.name, c.stage, fmt.Sprintf("%d of %d", condemned, *sameShifts), word)
-			if condemned > 0 {
-				t.Errorf("%d of %d shifts were rolled back", condemned, *sameShifts)
+	rows := newTable("Servers", "Trouble that both sides have", "Stage", "Condemned", "")
+	d := startDatabase(t)
+	for _, p := range places {
+		t.Run(p.name, func(t *testing.T) {
+			s := p.scene(t, d)
+			for _, c := range p.troubles {
+				t.Run(c.stage+": "+c.name, func(t *testing.T) {
+					condemned, word := c.try(t, s)
+					rows.add(p.name, c.name, c.stage, fmt.Sprintf("%d of %d", condemned, *sameShifts), word)
+					if condemned > 0 {
+						t.Errorf("%d of %d shifts were rolled back", condemned, *sameShifts)
+					}
+				})
 			}
 		})
 	}
@@ -82,11 +89,10 @@ func TestSameProgram(t *testing.T) {
 }
 
 // try makes the shifts and counts those that were rolled back.
-func (c *common) try(t *testing.T) (condemned int, word string) {
+func (c *common) try(t *testing.T, s *scene) (condemned int, word string) {
 	if c.timeout == 0 {
 		c.timeout = 10 * time.Second
 	}
-	s := c.scene(t)
 	g := startGateway(t, c.timeout, addresses(s.vm), addresses(s.containers))
 	for n := range *sameShifts {
 		if reason := c.shift(t, &trial{gateway: g, scene: s}, n); reason != "" {
@@ -174,9 +180,14 @@ func waits(t *testing.T, lines []access) string {
 	return fmt.Sprintf("reports took %.2f s in the middle", times[len(times)/2]/1000)
 }
 
-// away takes the database away for a while.
-func away(how func(*database, *testing.T, time.Duration), while time.Duration) func(*testing.T, *trial) {
-	return func(t *testing.T, s *trial) { t.Helper(); how(s.database, t, while) }
+// refused is a database that refuses connections for a while.
+func refused(while time.Duration) func(*testing.T, *trial) {
+	return func(t *testing.T, s *trial) { t.Helper(); s.database.refuse(t, while) }
+}
+
+// frozen is a database that says nothing for a while.
+func frozen(while time.Duration) func(*testing.T, *trial) {
+	return func(_ *testing.T, s *trial) { s.database.freeze(while) }
 }
 
 // downloads are of two people whose lines take 16 MB a second, so that one download takes one second.

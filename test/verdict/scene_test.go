@@ -19,10 +19,16 @@ func addresses(servers []*server) (list []string) {
 	return list
 }
 
+// place is a scene, and the troubles that come to it one after the other.
+type place struct {
+	name     string
+	scene    func(*testing.T, *database) *scene
+	troubles []common
+}
+
 // pythonShop is the shop on both sides: NGINX, which serves the pictures, and Python behind it.
-func pythonShop(t *testing.T) *scene {
+func pythonShop(t *testing.T, d *database) *scene {
 	t.Helper()
-	d := startDatabase(t)
 	return &scene{
 		database:   d,
 		vm:         []*server{startNGINX(t, "vm", behind(startPython(t, d)))},
@@ -33,39 +39,30 @@ func pythonShop(t *testing.T) *scene {
 // impatient lets a page of the Python shop fail that the database does not answer at once.
 const impatient = "SHOP_PATIENCE=0.05"
 
-// pythonPages is Python alone on both sides.
-func pythonPages(t *testing.T) *scene {
+// pythonPages is Python alone, on two servers a side.
+func pythonPages(t *testing.T, d *database) *scene {
 	t.Helper()
-	d := startDatabase(t)
-	return &scene{database: d, vm: []*server{startPython(t, d, impatient)}, containers: []*server{startPython(t, d, impatient)}}
-}
-
-// pairsOfServers is Python on two servers a side.
-func pairsOfServers(t *testing.T) *scene {
-	t.Helper()
-	d := startDatabase(t)
 	return &scene{
 		database:   d,
-		vm:         []*server{startPython(t, d), startPython(t, d)},
-		containers: []*server{startPython(t, d), startPython(t, d)},
+		vm:         []*server{startPython(t, d, impatient), startPython(t, d, impatient)},
+		containers: []*server{startPython(t, d, impatient), startPython(t, d, impatient)},
 	}
 }
 
 // jvmShop is a JVM on both sides.
-func jvmShop(t *testing.T) *scene {
+func jvmShop(t *testing.T, d *database) *scene {
 	t.Helper()
-	d := startDatabase(t)
 	return &scene{database: d, vm: []*server{startJVM(t, d)}, containers: []*server{startJVM(t, d)}}
 }
 
 // staticSite is NGINX alone on both sides.
-func staticSite(t *testing.T) *scene {
+func staticSite(t *testing.T, _ *database) *scene {
 	t.Helper()
 	return &scene{vm: []*server{startNGINX(t, "vm", "")}, containers: []*server{startNGINX(t, "containers", "")}}
 }
 
 // oneHopMore has, on the new side, an NGINX more.
-func oneHopMore(t *testing.T) *scene {
+func oneHopMore(t *testing.T, _ *database) *scene {
 	t.Helper()
 	return &scene{
 		vm:         []*server{startNGINX(t, "vm", "")},

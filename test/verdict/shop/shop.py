@@ -26,21 +26,36 @@ local = threading.local()
 
 
 def query(sql, *values):
-    """Runs a statement on the thread's connection, which is made anew after an error."""
+    """Runs a statement, once more over a new connection if one that was kept is broken, as pools of connections do."""
+    kept = getattr(local, "connection", None) is not None
     try:
-        if getattr(local, "connection", None) is None:
-            local.connection = pymysql.connect(
-                host="127.0.0.1", port=int(SETTING["SHOP_DATABASE"]), user="shop", database="shop",
-                password=SETTING["SHOP_PASSWORD"], autocommit=True,
-                connect_timeout=1, read_timeout=PATIENCE, write_timeout=PATIENCE)
-        with local.connection.cursor() as cursor:
-            cursor.execute(sql, values)
-            return cursor.fetchall() or cursor.lastrowid
-    except Exception:
-        connection, local.connection = getattr(local, "connection", None), None
-        if connection is not None and connection.open:
-            connection._force_close()
+        return run(sql, values)
+    except pymysql.err.OperationalError:
+        disconnect()
+        if not kept:
+            raise
+    try:
+        return run(sql, values)
+    except pymysql.err.OperationalError:
+        disconnect()
         raise
+
+
+def run(sql, values):
+    if getattr(local, "connection", None) is None:
+        local.connection = pymysql.connect(
+            host="127.0.0.1", port=int(SETTING["SHOP_DATABASE"]), user="shop", database="shop",
+            password=SETTING["SHOP_PASSWORD"], autocommit=True,
+            connect_timeout=1, read_timeout=PATIENCE, write_timeout=PATIENCE)
+    with local.connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall() or cursor.lastrowid
+
+
+def disconnect():
+    connection, local.connection = getattr(local, "connection", None), None
+    if connection is not None and connection.open:
+        connection._force_close()
 
 
 def session_of(environ):
