@@ -13,8 +13,14 @@ type Placement struct {
 	Share setting.Share
 	// Mirror asks for a copy of safe requests to the new side while the old side answers.
 	Mirror bool
+	// Pairs asks for a sample of the moved users' safe requests to be asked of the old side as well, so that
+	// answers can be compared.
+	Pairs bool
 	// Ahead sends the listed keys ("our own space first") to the new side whatever the share is.
 	Ahead bool
+	// Pairs asks for a copy of a part of moved users' safe requests to the old side, so that both answers can be
+	// compared.
+	Pairs bool
 	// To is the backend that the placement was decided for, empty when nobody is placed on it. A data
 	// plane whose new side is another one by now refuses: that one has earned no share.
 	To string
