@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,7 +140,7 @@ func (s *trial) served(t *testing.T, requests int64) {
 // crawler is one client on the new side that asks for a page again and again, faster than crawlers do.
 func crawler(path string, times int) func(*testing.T, *trial) {
 	return func(t *testing.T, s *trial) {
-		s.send(t.Context(), keyBelow(s.share, "crawler"), times, 20, looking(path))
+		s.send(t.Context(), keyBelow(s.share, "crawler"), times, 30, looking(path))
 	}
 }
 
@@ -196,7 +197,7 @@ func downloads(t *testing.T, s *trial) {
 	var under sync.WaitGroup
 	for _, name := range []string{"film lover", "film critic"} {
 		under.Go(func() {
-			for range 15 {
+			for range 8 {
 				(&user{crowd: people, ctx: t.Context(), key: keyBelow(s.share, strings.ReplaceAll(name, " ", "-"))}).get("/film.bin")
 			}
 		})
@@ -208,10 +209,14 @@ func downloads(t *testing.T, s *trial) {
 // rollingRestart restarts the servers of both sides, one of each at a time.
 func rollingRestart(t *testing.T, s *trial) {
 	for i := range s.vm {
-		s.vm[i].MustStop(t)
-		s.containers[i].MustStop(t)
-		s.vm[i].start(t)
-		s.containers[i].start(t)
+		pair := []*server{s.vm[i], s.containers[i]}
+		for _, server := range pair {
+			server.Signal(syscall.SIGTERM)
+		}
+		for _, server := range pair {
+			server.MustStop(t)
+			server.start(t)
+		}
 		s.served(t, settling)
 	}
 }

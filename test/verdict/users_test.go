@@ -203,7 +203,7 @@ func slowLine(rate int) *http.Client {
 		if err != nil {
 			return nil, err
 		}
-		_ = c.(*net.TCPConn).SetReadBuffer(64 << 10)
+		_ = c.(*net.TCPConn).SetReadBuffer(128 << 10)
 		return &slowConn{Conn: c, rate: rate}, nil
 	}}}
 }
@@ -215,7 +215,7 @@ type slowConn struct {
 }
 
 func (c *slowConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p[:min(len(p), 16<<10)])
+	n, err := c.Conn.Read(p[:min(len(p), 64<<10)])
 	time.Sleep(time.Duration(n) * time.Second / time.Duration(c.rate))
 	return n, err
 }
