@@ -55,6 +55,7 @@ var places = []place{
 		{name: "MariaDB is frozen for 300 ms, 400 requests/s", stage: "50%", visits: 400, visit: looking("/"), trouble: frozen(300 * time.Millisecond)},
 		{name: "MariaDB refuses for 300 ms, 1,000 requests/s", stage: "50%", visits: 1000, visit: looking("/"), trouble: refused(300 * time.Millisecond)},
 		{name: "MariaDB is frozen for 300 ms, 1,000 requests/s", stage: "50%", visits: 1000, visit: looking("/"), trouble: frozen(300 * time.Millisecond)},
+		{name: "MariaDB refuses for 300 ms, 1,000 requests/s", stage: "5%", visits: 1000, visit: looking("/"), trouble: refused(300 * time.Millisecond)},
 		{name: "MariaDB refuses for 2 s", stage: done, visits: 200, visit: looking("/"), trouble: refused(2 * time.Second)},
 		{name: "MariaDB refuses for 2 s", stage: last, visits: 200, visit: looking("/"), trouble: refused(2 * time.Second)},
 	}},
@@ -70,6 +71,7 @@ const slowPage = "a page takes longer than fallback.timeout"
 
 // TestSameProgram moves users between two sides that are the same program, and to which the same happens.
 func TestSameProgram(t *testing.T) {
+	t.Parallel()
 	rows := newTable("Servers", "Trouble that both sides have", "Stage", "Condemned", "")
 	d := startDatabase(t)
 	for _, p := range places {
