@@ -203,6 +203,7 @@ func TestTimeOfUsersIsNotTheServers(t *testing.T) {
 		r.new.does(download)
 		c := r.dial("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 		time.Sleep(slow)
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		if out, err := io.ReadAll(c); err != nil || len(out) < much {
 			t.Fatalf("got %d bytes, %v", len(out), err)
 		}
