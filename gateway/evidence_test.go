@@ -202,6 +202,7 @@ func TestTimeOfUsersIsNotTheServers(t *testing.T) {
 		r.new.does(download)
 		c := r.dial("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 		time.Sleep(slow)
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		if out, err := io.ReadAll(c); err != nil || len(out) < much {
 			t.Fatalf("got %d bytes, %v", len(out), err)
 		}
@@ -312,7 +313,7 @@ func TestQueueOfWaiting(t *testing.T) {
 	}
 	var w judge.Window
 	e.collect(&w)
-	if len(w.Waiting) != maxWaiting || w.Waiting[0].User != 2 || w.Waiting[maxWaiting-1].User != 65 {
+	if len(w.Waiting) != maxWaiting || w.Waiting[0].User != 2 || w.Waiting[maxWaiting-1].User != 130 {
 		t.Errorf("%d wait, the first is %d", len(w.Waiting), w.Waiting[0].User)
 	}
 	for i := range waits {
@@ -320,6 +321,27 @@ func TestQueueOfWaiting(t *testing.T) {
 	}
 	if e.waiting[0].first != nil || e.waiting[0].last != nil {
 		t.Error("nobody waits, and somebody is left")
+	}
+}
+
+// TestBothSidesWait: a side with many users who wait has not fewer of them told than the other one.
+func TestBothSidesWait(t *testing.T) {
+	e := &evidence{}
+	waits := make([]wait, 400)
+	start := time.Now().Add(-time.Hour)
+	for i := range waits {
+		waits[i] = wait{point: uint64(i), since: start.Add(time.Duration(i) * time.Millisecond)}
+		if i%10 == 0 {
+			waits[i].side = newSide
+		}
+		e.wait(&waits[i])
+	}
+	var w judge.Window
+	e.collect(&w)
+	for i, waiting := range w.Waiting {
+		if waiting.User != uint64(i) || waiting.New != (i%10 == 0) {
+			t.Fatalf("place %d has user %d, new side %v", i, waiting.User, waiting.New)
+		}
 	}
 }
 

@@ -102,7 +102,8 @@ type Window struct {
 	// Pairs and Compared are of requests that both sides were asked, in order.
 	Pairs    []Pair
 	Compared []Comparison
-	// Waiting are requests under way for longer than a quarter of a second, oldest first; 64 a side at most.
+	// Waiting are requests under way for longer than a quarter of a second, oldest first. A data plane may
+	// bound their number, of both sides together: a bound for each would tell less of the side with more users.
 	Waiting []Wait
 	// Fallbacks is the number of requests that the old side answered after the new side had failed them.
 	Fallbacks uint64
