@@ -21,11 +21,17 @@ func begun(t *testing.T) (c *conn, peer net.Conn) {
 	h.conns[c] = struct{}{}
 	transport.hosts[h] = struct{}{}
 	ctx, cancel := context.WithCancel(t.Context())
-	go transport.Run(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		transport.Run(ctx)
+	}()
 	t.Cleanup(func() {
 		cancel()
 		_ = h.Close()
+		_ = client.Close()
 		_ = peer.Close()
+		<-done
 	})
 	return c, peer
 }
