@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"yadokari/judge"
+	"yadokari/setting"
 	"yadokari/shift"
 )
 
@@ -179,10 +180,13 @@ func TestUsersWhoLeave(t *testing.T) {
 // Two people on slow lines do not make a side slow, neither by reading nor by sending.
 func TestTimeOfUsersIsNotTheServers(t *testing.T) {
 	const much = 16 << 20 // more than sockets hold
-	const slow = 400 * time.Millisecond
-	for _, hold := range []time.Duration{time.Millisecond, 10 * time.Second} { // let go by the timer, or by its length
-		r := newRig(t, func(c *Config) { c.Fallback.Hold = hold })
-		r.share(0.5)
+	const slow = 1500 * time.Millisecond
+	for _, how := range []struct {
+		hold  time.Duration
+		share setting.Share
+	}{{time.Millisecond, 1}, {10 * time.Second, 1}, {0, 1e-9}} { // let go by the timer, by its length, and not held at all
+		r := newRig(t, func(c *Config) { c.Fallback.Hold = how.hold })
+		r.share(how.share)
 		download := func(w http.ResponseWriter, q *http.Request) {
 			_, _ = io.Copy(io.Discard, q.Body)
 			if q.Method == "POST" {
@@ -196,18 +200,16 @@ func TestTimeOfUsersIsNotTheServers(t *testing.T) {
 		}
 		r.old.does(download)
 		r.new.does(download)
-		for i := range 2 {
-			c := r.dial(fmt.Sprintf("GET / HTTP/1.1\r\nHost: a\r\nCookie: SESSION=%d\r\nConnection: close\r\n\r\n", i))
-			time.Sleep(slow)
-			if out, err := io.ReadAll(c); err != nil || len(out) < much {
-				t.Fatalf("got %d bytes, %v", len(out), err)
-			}
-			e := r.told(1)[0]
-			if e.Last < e.First || int(e.Last) >= judge.Bucket(slow) || int(e.Last) < judge.Bucket(5*time.Millisecond) {
-				t.Errorf("a download: %+v, %v to %v", e, judge.Middle(int(e.First)), judge.Middle(int(e.Last)))
-			}
+		c := r.dial("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		time.Sleep(slow)
+		if out, err := io.ReadAll(c); err != nil || len(out) < much {
+			t.Fatalf("got %d bytes, %v", len(out), err)
 		}
-		c := r.dial("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+		e := r.told(1)[0]
+		if e.Last < e.First || int(e.Last) >= judge.Bucket(slow) || int(e.Last) < judge.Bucket(5*time.Millisecond) {
+			t.Errorf("a download: %+v, %v to %v", e, judge.Middle(int(e.First)), judge.Middle(int(e.Last)))
+		}
+		c = r.dial("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
 		time.Sleep(slow)
 		_, _ = io.WriteString(c, "0\r\n\r\n")
 		_, _ = io.ReadAll(c)
