@@ -26,7 +26,7 @@ func TestRunOfFailuresEndsWithTheRollback(t *testing.T) {
 		return s.State
 	}
 	eventually(t, "the breaker has not rolled back", func() bool { return state() == shift.RolledBack })
-	if n := r.table.Load().byName["all"].streak.current.Load(); n != 0 {
+	if n := r.table.Load().byName["all"].streak.Load(); n != 0 {
 		t.Errorf("with nobody on the new side %d requests are said to fail one after the other there", n)
 	}
 	r.new.does(good)

@@ -21,6 +21,17 @@ func (t *Tally) Reset() {
 	t.Latency.Reset()
 }
 
+// Count adds one request with its answer.
+func (t *Tally) Count(a *Answer) {
+	t.Requests = plus(t.Requests, 1)
+	switch {
+	case a.Failed:
+		t.Failures = plus(t.Failures, 1)
+	case a.Last >= 0:
+		t.Latency.Add(int(a.Last), 1)
+	}
+}
+
 // Merge adds what from has counted: the windows of a stage, or the stages that are the reference of the
 // last one. A reader that comes between the two counts of one request sees more failures than requests:
 // they are read as so many requests.

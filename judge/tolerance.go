@@ -42,6 +42,9 @@ type Tolerance struct {
 	FirstByte *setting.Growth `yaml:"firstByte" default:"20%"`
 	// Floor is added to what the latencies above allow: a difference that nobody feels.
 	Floor time.Duration `yaml:"floor" default:"5ms"`
+	// SlowFor is how long answers must be slow, or short, at the least before it counts: a pod that starts is
+	// no slow side.
+	SlowFor time.Duration `yaml:"slowFor" default:"15s"`
 	// Size is how much shorter pages may be; null: not judged.
 	Size *setting.Share `yaml:"size" default:"20%"`
 	// Differences is the part of compared responses that may differ.

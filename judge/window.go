@@ -67,7 +67,9 @@ type Event struct {
 // the other way round. A new side that failed is only Failed here if the old side answered
 // when it was asked afterwards.
 type Pair struct {
-	User     uint64
+	User uint64
+	// Copied says that the new side got the copy, as in the mirror stage: no Event tells of it.
+	Copied   bool
 	Old, New Answer
 }
 
