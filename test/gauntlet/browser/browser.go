@@ -62,7 +62,7 @@ func (c *Count) trouble(what string) {
 }
 
 // Patience is how long a person waits for an answer.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // New opens a browser for a site (http://NAME), whose name leads to an address. Each browser comes from a
 // loopback address of its own. The key is kept in a cookie, as a load balancer's would be.

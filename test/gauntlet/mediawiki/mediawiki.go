@@ -72,6 +72,8 @@ func (w *Wiki) Start(t *testing.T, name string, breakage *stack.Breakage) *stack
 	}
 	w.configure(t, s)
 	s.Start(t)
+	s.Warm(t, site, "/wiki/Main_Page", "/wiki/Article_1", "/wiki/Special:UserLogin", "/w/index.php?title=Article_1&action=edit",
+		"/w/load.php?lang=en&modules=startup&only=scripts&raw=1&skin=vector", "/wiki/Main_Page")
 	return s
 }
 

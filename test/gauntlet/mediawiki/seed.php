@@ -19,8 +19,10 @@ class Seed extends Maintenance {
 			$user->addToDatabase();
 		}
 		for ($i = 0; $i < 6; $i++) {
+			$file = $this->picture($i);
 			$services->getRepoGroup()->getLocalRepo()->newFile("Picture$i.jpg")
-				->upload($this->picture($i), 'a picture', "Picture $i", 0, false, false, $admin);
+				->upload($file, 'a picture', "Picture $i", 0, false, false, $admin);
+			unlink($file);
 		}
 		for ($i = 0; $i < 40; $i++) {
 			$text = "'''Article $i''' is about " . $this->words(30) . "\n\n[[File:Picture" . $i % 6 . ".jpg|thumb|240px|A picture]]\n";

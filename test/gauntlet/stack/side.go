@@ -2,12 +2,16 @@ package stack
 
 import (
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"yadokari/test/process"
@@ -154,6 +158,35 @@ http {
 `, s.dir, s.MIME, realIP, s.Address, s.Root, s.Server, strings.ReplaceAll(s.Locations, FastCGI, fastCGI)))
 	start(t, "NGINX of "+s.Name, exec.Command("nginx", "-e", filepath.Join(s.dir, "start.log"), "-p", s.dir, "-c", config)).
 		Listening(t, s.Address)
+}
+
+// Warm asks for pages until PHP has compiled what they need, as a readiness probe does before users come.
+// What it answers does not matter here.
+func (s *Side) Warm(t *testing.T, site string, paths ...string) {
+	t.Helper()
+	at, err := url.Parse(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	var under sync.WaitGroup
+	for range s.Children {
+		under.Go(func() {
+			for _, path := range paths {
+				r, err := http.NewRequest(http.MethodGet, "http://"+s.Address+path, nil)
+				if err != nil {
+					continue
+				}
+				r.Host = at.Host
+				if answer, err := client.Do(r); err == nil {
+					_, _ = io.Copy(io.Discard, answer.Body)
+					answer.Body.Close()
+				}
+			}
+		})
+	}
+	under.Wait()
 }
 
 // Log is what PHP and NGINX have complained about.

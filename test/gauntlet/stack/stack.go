@@ -5,6 +5,7 @@ package stack
 import (
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 
 	"yadokari/test/process"
@@ -35,9 +36,11 @@ func Run(t *testing.T, command *exec.Cmd) string {
 	return string(out)
 }
 
-// start runs a program that stops, with the processes that it has started, when it is asked to.
+// start runs a program that stops, with the processes that it has started, when it is asked to. It is asked
+// at the end of the test, and also when the test binary is killed.
 func start(t *testing.T, name string, command *exec.Cmd) *process.Process {
 	t.Helper()
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	p := process.Start(t, name, command)
 	t.Cleanup(func() { p.Stop(t) })
 	return p

@@ -67,6 +67,7 @@ func (b *Blog) Start(t *testing.T, name string, breakage *stack.Breakage) *stack
 	}
 	b.configure(t, s)
 	s.Start(t)
+	s.Warm(t, site, "/", "/post-1/", "/?s=kettle", "/wp-login.php", "/feed/", "/")
 	return s
 }
 
@@ -90,7 +91,7 @@ func (b *Blog) side(t *testing.T, name string) *stack.Side {
 		"DB_NAME": "'blog'", "DB_USER": "'blog'", "DB_PASSWORD": "'" + password + "'", "DB_HOST": "'localhost:" + b.database.Socket + "'",
 		"DB_CHARSET": "'utf8mb4'", "DB_COLLATE": "''", "WP_HOME": "'" + site + "'", "WP_SITEURL": "'" + site + "'",
 		"DISABLE_WP_CRON": "true", "WP_HTTP_BLOCK_EXTERNAL": "true", "AUTOMATIC_UPDATER_DISABLED": "true",
-		"WP_MEMORY_LIMIT": "'256M'", "CONCATENATE_SCRIPTS": "true",
+		"WP_MEMORY_LIMIT": "'256M'", "CONCATENATE_SCRIPTS": "false",
 	}
 	for _, key := range salts {
 		s.Settings[key] = "'the secret of " + key + "'"
