@@ -91,7 +91,7 @@ func (b *Blog) side(t *testing.T, name string) *stack.Side {
 		"DB_NAME": "'blog'", "DB_USER": "'blog'", "DB_PASSWORD": "'" + password + "'", "DB_HOST": "'localhost:" + b.database.Socket + "'",
 		"DB_CHARSET": "'utf8mb4'", "DB_COLLATE": "''", "WP_HOME": "'" + site + "'", "WP_SITEURL": "'" + site + "'",
 		"DISABLE_WP_CRON": "true", "WP_HTTP_BLOCK_EXTERNAL": "true", "AUTOMATIC_UPDATER_DISABLED": "true",
-		"WP_MEMORY_LIMIT": "'256M'", "CONCATENATE_SCRIPTS": "false",
+		"WP_MEMORY_LIMIT": "'256M'",
 	}
 	for _, key := range salts {
 		s.Settings[key] = "'the secret of " + key + "'"
