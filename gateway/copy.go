@@ -56,7 +56,7 @@ func (x *exchange) wantCopy() {
 	switch {
 	case m == nil:
 	case moved:
-		body = m.Sample(x.placed.evidence.sampled.Add(1) <= firstPairs)
+		body = m.Sample(x.started, x.placed.evidence.sampled.Add(1) <= firstPairs)
 	case m.Want():
 		body = m.Capture()
 	}

@@ -11,7 +11,7 @@ import (
 const (
 	maxEvents  = 1 << 14                // kept from one collection to the next; 640 KiB
 	maxPairs   = 1 << 12                // as well, and of comparisons
-	maxWaiting = 64                     // told of each side
+	maxWaiting = 128                    // told of both sides together
 	longWait   = 250 * time.Millisecond // from which on a request without an answer is told
 	firstPairs = 1000                   // requests of moved users of which the old side gets a copy without a draw
 )
@@ -103,10 +103,7 @@ func (e *evidence) collect(into *judge.Window) {
 	if e.waiting[oldSide].first == nil && e.waiting[newSide].first == nil {
 		return
 	}
-	now := time.Now()
-	for side := range e.waiting {
-		into.Waiting = e.waiting[side].appendTo(into.Waiting, now)
-	}
+	into.Waiting = longest(into.Waiting, e.waiting[oldSide].first, e.waiting[newSide].first, time.Now())
 }
 
 // hand gives what is gathered to the collector, and its empty memory in exchange: nothing is copied, and
@@ -154,16 +151,27 @@ func (q *queue) remove(w *wait) {
 	w.queued, w.next, w.prev = false, nil, nil
 }
 
-// appendTo adds those that have waited for long, the longest first.
-func (q *queue) appendTo(list []judge.Wait, now time.Time) []judge.Wait {
-	n := 0
-	for w := q.first; w != nil && n < maxWaiting; w = w.next {
+// longest adds those of both queues that have waited for long, the longest first. The bound is one for both:
+// the side with more users must not have fewer of them told.
+func longest(list []judge.Wait, a, b *wait, now time.Time) []judge.Wait {
+	for range maxWaiting {
+		w := a
+		if w == nil || b != nil && b.since.Before(w.since) {
+			w = b
+		}
+		if w == nil {
+			break
+		}
 		age := now.Sub(w.since)
 		if age < longWait {
 			break
 		}
 		list = append(list, judge.Wait{User: w.point, New: w.side == newSide, Age: age})
-		n++
+		if w == a {
+			a = a.next
+		} else {
+			b = b.next
+		}
 	}
 	return list
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"yadokari/judge"
+	"yadokari/setting"
 	"yadokari/shift"
 )
 
@@ -179,10 +180,13 @@ func TestUsersWhoLeave(t *testing.T) {
 // Two people on slow lines do not make a side slow, neither by reading nor by sending.
 func TestTimeOfUsersIsNotTheServers(t *testing.T) {
 	const much = 16 << 20 // more than sockets hold
-	const slow = 400 * time.Millisecond
-	for _, hold := range []time.Duration{time.Millisecond, 10 * time.Second} { // let go by the timer, or by its length
-		r := newRig(t, func(c *Config) { c.Fallback.Hold = hold })
-		r.share(0.5)
+	const slow = 1500 * time.Millisecond
+	for _, how := range []struct {
+		hold  time.Duration
+		share setting.Share
+	}{{time.Millisecond, 1}, {10 * time.Second, 1}, {0, 1e-9}} { // let go by the timer, by its length, and not held at all
+		r := newRig(t, func(c *Config) { c.Fallback.Hold = how.hold })
+		r.share(how.share)
 		download := func(w http.ResponseWriter, q *http.Request) {
 			_, _ = io.Copy(io.Discard, q.Body)
 			if q.Method == "POST" {
@@ -196,18 +200,16 @@ func TestTimeOfUsersIsNotTheServers(t *testing.T) {
 		}
 		r.old.does(download)
 		r.new.does(download)
-		for i := range 2 {
-			c := r.dial(fmt.Sprintf("GET / HTTP/1.1\r\nHost: a\r\nCookie: SESSION=%d\r\nConnection: close\r\n\r\n", i))
-			time.Sleep(slow)
-			if out, err := io.ReadAll(c); err != nil || len(out) < much {
-				t.Fatalf("got %d bytes, %v", len(out), err)
-			}
-			e := r.told(1)[0]
-			if e.Last < e.First || int(e.Last) >= judge.Bucket(slow) || int(e.Last) < judge.Bucket(5*time.Millisecond) {
-				t.Errorf("a download: %+v, %v to %v", e, judge.Middle(int(e.First)), judge.Middle(int(e.Last)))
-			}
+		c := r.dial("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		time.Sleep(slow)
+		if out, err := io.ReadAll(c); err != nil || len(out) < much {
+			t.Fatalf("got %d bytes, %v", len(out), err)
 		}
-		c := r.dial("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+		e := r.told(1)[0]
+		if e.Last < e.First || int(e.Last) >= judge.Bucket(slow) || int(e.Last) < judge.Bucket(5*time.Millisecond) {
+			t.Errorf("a download: %+v, %v to %v", e, judge.Middle(int(e.First)), judge.Middle(int(e.Last)))
+		}
+		c = r.dial("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
 		time.Sleep(slow)
 		_, _ = io.WriteString(c, "0\r\n\r\n")
 		_, _ = io.ReadAll(c)
@@ -310,7 +312,7 @@ func TestQueueOfWaiting(t *testing.T) {
 	}
 	var w judge.Window
 	e.collect(&w)
-	if len(w.Waiting) != maxWaiting || w.Waiting[0].User != 2 || w.Waiting[maxWaiting-1].User != 65 {
+	if len(w.Waiting) != maxWaiting || w.Waiting[0].User != 2 || w.Waiting[maxWaiting-1].User != 130 {
 		t.Errorf("%d wait, the first is %d", len(w.Waiting), w.Waiting[0].User)
 	}
 	for i := range waits {
@@ -318,6 +320,27 @@ func TestQueueOfWaiting(t *testing.T) {
 	}
 	if e.waiting[0].first != nil || e.waiting[0].last != nil {
 		t.Error("nobody waits, and somebody is left")
+	}
+}
+
+// TestBothSidesWait: a side with many users who wait has not fewer of them told than the other one.
+func TestBothSidesWait(t *testing.T) {
+	e := &evidence{}
+	waits := make([]wait, 400)
+	start := time.Now().Add(-time.Hour)
+	for i := range waits {
+		waits[i] = wait{point: uint64(i), since: start.Add(time.Duration(i) * time.Millisecond)}
+		if i%10 == 0 {
+			waits[i].side = newSide
+		}
+		e.wait(&waits[i])
+	}
+	var w judge.Window
+	e.collect(&w)
+	for i, waiting := range w.Waiting {
+		if waiting.User != uint64(i) || waiting.New != (i%10 == 0) {
+			t.Fatalf("place %d has user %d, new side %v", i, waiting.User, waiting.New)
+		}
 	}
 }
 
@@ -340,4 +363,28 @@ func BenchmarkEvidence(b *testing.B) {
 		}
 	})
 	e.collect(&w)
+}
+
+// TestEventsSayWhenTheyBegan: a failure of the new side is told later than one of the old side, but it began when
+// it did.
+func TestEventsSayWhenTheyBegan(t *testing.T) {
+	r := newRig(t)
+	r.share(1)
+	began := make(chan struct{})
+	r.new.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	r.old.does(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/first" {
+			<-began
+		}
+	})
+	done := make(chan answer)
+	go func() { done <- r.do("GET", "/first", "") }()
+	eventually(t, "the old side was not asked", func() bool { return len(r.old.requests()) == 1 })
+	r.do("GET", "/second", "")
+	close(began)
+	<-done
+	events := r.window().Events
+	if len(events) != 2 || events[0].Began <= events[1].Began || events[1].Began <= 0 {
+		t.Errorf("%+v", events)
+	}
 }

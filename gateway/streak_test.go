@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -15,8 +16,8 @@ func TestRunOfFailuresEndsWithTheRollback(t *testing.T) {
 	controller := r.control()
 	good := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("containers")) }
 	r.new.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
-	for range 5 {
-		r.do("GET", "/", "")
+	for i := range 5 {
+		r.do("GET", "/", "", "Cookie", fmt.Sprint("SESSION=", i))
 	}
 	state := func() shift.State {
 		s, err := controller.Status("all")

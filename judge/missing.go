@@ -32,7 +32,7 @@ func (t *Trial) missing(e *Evidence) []Need {
 // pairs do as well.
 func (t *Trial) users(e *Evidence) (Need, bool) {
 	c := &t.criteria
-	want := usersToSee(c)
+	want := t.wanted
 	if !c.split() || e.New.Users >= want || len(t.pairs) > 0 && t.pairs[0].of >= instead {
 		return Need{}, false
 	}
@@ -42,7 +42,7 @@ func (t *Trial) users(e *Evidence) (Need, bool) {
 
 // usersToSee is how many users must fail, and nobody else, for the errors to decide.
 func usersToSee(c *Criteria) uint64 {
-	g := newWager(&sides, float64(c.Share), rate(float64(c.Tolerance.Errors)))
+	g := newWager(&sides, float64(c.Share), rate(float64(c.Tolerance.Errors)), 0)
 	threshold := 1 / (c.Alpha * (1 - laterPart) * errorsPart)
 	for n := uint64(1); n < 1000; n++ {
 		g.pass(1)

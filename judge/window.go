@@ -52,6 +52,10 @@ type Event struct {
 	// User is the key's place on the line from 0 to 2^64: the user is on the new side while it is below
 	// the share.
 	User uint64
+	// Began is when the request began, in nanoseconds since some moment of the data plane's; 0: not known. Failures
+	// of the new side are told later than those of the old one, so the order in which events come says something
+	// of their side; the order in which requests began does not.
+	Began int64
 	// New says that the user was placed on the new side.
 	New bool
 	// Ahead says that it was a list that placed the user there, not the share. Such a user is no part of
@@ -102,7 +106,8 @@ type Window struct {
 	// Pairs and Compared are of requests that both sides were asked, in order.
 	Pairs    []Pair
 	Compared []Comparison
-	// Waiting are requests under way for longer than a quarter of a second, oldest first; 64 a side at most.
+	// Waiting are requests under way for longer than a quarter of a second, oldest first. A data plane may
+	// bound their number, of both sides together: a bound for each would tell less of the side with more users.
 	Waiting []Wait
 	// Fallbacks is the number of requests that the old side answered after the new side had failed them.
 	Fallbacks uint64

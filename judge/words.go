@@ -48,7 +48,7 @@ func (t *Trial) praise(e *Evidence) string {
 		texts = append(texts, fmt.Sprintf("%s of %s are on %s", thousands(e.New.Users), users(e.Old.Users+e.New.Users), c.New))
 	}
 	for _, s := range e.Signals {
-		if s.Name == signalErrors || s.New > 0 && (s.Name == signalPairs || s.Name == signalDifferences) || c.Mirror && s.Unit != Users {
+		if s.Name == signalErrors || s.New > 0 && (s.Name == signalPairs || s.Name == signalDifferences) || c.Mirror && (s.Name == signalPairs || s.Name == signalDifferences) {
 			texts = append(texts, s.Text)
 		}
 	}

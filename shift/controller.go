@@ -125,6 +125,7 @@ type route struct {
 	found     finding
 	stage     sums       // of the stage; what is older is in journey
 	run       *judge.Run // the breaker of a route that is done
+	worded    time.Time  // when the verdict was last put in words
 	collected time.Time  // when the data plane was last asked what it did
 	journey   sums       // the old side in the stages of this journey that ended
 	minute    minute

@@ -78,9 +78,9 @@ func (c *Controller) visit(r *route, now time.Time) func() {
 		}
 	case Shifting, Paused:
 		r.stage.add(w)
-		r.trial.add(w)
-		if !w.Empty() {
-			r.found = r.trial.finding()
+		// Words take longer to find than the verdict: they need not be new at every tick.
+		if failed := r.trial.add(w); failed || !w.Empty() && now.Sub(r.worded) >= wording {
+			r.found, r.worded = r.trial.finding(), now
 		}
 		if r.found.verdict == Fail {
 			return c.condemn(r, r.found, now)
@@ -101,6 +101,9 @@ func (r *route) told() time.Duration {
 	}
 	return 5 * time.Second
 }
+
+// wording is how old the words of a verdict may be while requests come.
+const wording = 200 * time.Millisecond
 
 // sinceCollected is how long the window lasted that was collected now; 0 for the first, and when the clock was
 // put back. The caller holds r.mu.
@@ -235,7 +238,7 @@ func (c *Controller) enter(r *route, next Record) {
 
 // judgeAnew begins the stage's evidence. The caller holds r.mu.
 func (c *Controller) judgeAnew(r *route) {
-	r.stage, r.trial, r.run, r.begun = sums{}, nil, nil, time.Now()
+	r.stage, r.trial, r.run, r.begun, r.worded = sums{}, nil, nil, time.Now(), time.Time{}
 	if r.record.State == RolledBack {
 		return // the verdict that ended it stays to be seen
 	}

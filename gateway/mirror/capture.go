@@ -3,6 +3,7 @@ package mirror
 import (
 	"io"
 	"math/rand/v2"
+	"time"
 )
 
 // Capture collects the first part of a primary response's body while it is passed on to the user. All
@@ -23,9 +24,8 @@ func (m *Mirror) Capture() *Capture { return &Capture{mirror: m} }
 // Sample is Capture for a moved user's request, of which the old side is to get a copy; nil: no copy is wanted.
 // Whether one is, and that there is place for it, is decided before the request is sent: good and
 // failed answers have the same chance to be compared. With always it is not left to chance.
-func (m *Mirror) Sample(always bool) *Capture {
-	rate := float64(m.cfg.Moved)
-	if rate == 0 || !always && rate < 1 && rand.Float64() >= rate {
+func (m *Mirror) Sample(now time.Time, always bool) *Capture {
+	if m.cfg.Moved == 0 || !always && !m.draw(now) {
 		return nil
 	}
 	if !m.take() {
@@ -34,6 +34,18 @@ func (m *Mirror) Sample(always bool) *Capture {
 		return nil
 	}
 	return &Capture{mirror: m, placed: true}
+}
+
+// sampleEvery is the time between requests that are drawn for a copy: 100 a second tell as much as thousands.
+const sampleEvery = 10 * time.Millisecond
+
+// draw draws one request, unless another was a moment ago.
+func (m *Mirror) draw(now time.Time) bool {
+	if rate := float64(m.cfg.Moved); rate < 1 && rand.Float64() >= rate {
+		return false
+	}
+	at, last := now.UnixNano(), m.drawn.Load()
+	return at-last >= int64(sampleEvery) && m.drawn.CompareAndSwap(last, at)
 }
 
 // Write keeps what there is place for. It takes all of p and never fails.

@@ -52,6 +52,7 @@ type Mirror struct {
 
 	underWay atomic.Int64
 	held     atomic.Int64 // bytes of all Captures
+	drawn    atomic.Int64 // when the last sample was drawn, in nanoseconds
 	counts   counts
 }
 
