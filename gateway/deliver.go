@@ -61,10 +61,8 @@ func (x *exchange) broke(d *delivery, err error) (again bool) {
 	case errors.As(err, &user) || x.r.Context().Err() != nil:
 		x.served.outcome = upstream.Canceled
 		x.leave()
-	case errors.Is(err, upstream.ErrSilent) || errors.Is(err, context.DeadlineExceeded): // the latter: limits.requestTime
-		x.served.outcome = upstream.Timeout
 	default:
-		x.served.outcome = upstream.Broken
+		x.served.outcome = brokeBy(err)
 	}
 	if !d.committed {
 		return true
@@ -72,6 +70,14 @@ func (x *exchange) broke(d *delivery, err error) (again bool) {
 	x.status = 0
 	// The user must not take a part for the whole: cut the connection (HTTP/1) or reset the stream.
 	panic(http.ErrAbortHandler)
+}
+
+// brokeBy is the outcome of an attempt whose response broke off.
+func brokeBy(err error) upstream.Outcome {
+	if errors.Is(err, upstream.ErrSilent) || errors.Is(err, context.DeadlineExceeded) { // the latter: limits.requestTime
+		return upstream.Timeout
+	}
+	return upstream.Broken
 }
 
 // endless reports whether a response is a stream of events, which must not wait for its end.
