@@ -10,6 +10,7 @@ type account struct {
 	route  *route
 	placed *placement
 	point  uint64 // of the user's key
+	began  int64  // when the request began; see judge.Event
 	side   side
 	ahead  bool // it was the list that placed the user
 	judged bool // the verdict is to be told
@@ -17,7 +18,7 @@ type account struct {
 
 // account is that of the exchange's first attempt.
 func (x *exchange) account() account {
-	return account{route: x.route, placed: x.placed, point: x.point, side: x.side, ahead: x.ahead, judged: x.judged()}
+	return account{route: x.route, placed: x.placed, point: x.point, began: int64(x.started.Sub(x.gateway.born)), side: x.side, ahead: x.ahead, judged: x.judged()}
 }
 
 // enter counts the attempt, and reports whether the verdict is to hear of it. Its users may have been moved meanwhile: what
@@ -41,6 +42,6 @@ func (to *account) tell(r *result, other judge.Other) {
 		return
 	}
 	to.placed.evidence.tell(judge.Event{
-		User: to.point, New: to.side == newSide, Ahead: to.ahead, Answer: r.answer(), Other: other,
+		User: to.point, Began: to.began, New: to.side == newSide, Ahead: to.ahead, Answer: r.answer(), Other: other,
 	})
 }

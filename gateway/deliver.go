@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"yadokari/gateway/upstream"
-	"yadokari/judge"
 )
 
 const copyBuffer = 32 << 10
@@ -115,15 +114,9 @@ func (d *delivery) waits(since time.Time) { d.waited += time.Since(since) }
 
 // measure notes what only the end of an answer tells of it.
 func (d *delivery) measure() {
-	r := &d.x.served
-	if d.x.placed.evidence == nil || r.endless {
-		return
-	}
-	if r.status == http.StatusOK && d.x.r.Method == http.MethodGet && d.x.bytes == 0 {
-		r.class |= judge.Empty
-	}
-	if q := d.x.asked(); q.measured(r.status, d.resp.Header) {
-		r.size = d.size.size()
+	if r := &d.x.served; d.x.placed.evidence != nil && !r.endless {
+		q := d.x.asked()
+		r.measure(&q, d.resp.Header, &d.size)
 	}
 }
 

@@ -63,6 +63,7 @@ func TestEvents(t *testing.T) {
 				t.Errorf("%s: %+v has no times", target, got)
 			}
 			got.First, got.Last = 0, 0
+			got.Began = 0 // TestEventsSayWhenTheyBegan is about it
 			if want := (judge.Event{User: point(name), New: new, Answer: want}); got != want {
 				t.Errorf("%s: told %+v, want %+v", target, got, want)
 			}
@@ -364,4 +365,28 @@ func BenchmarkEvidence(b *testing.B) {
 		}
 	})
 	e.collect(&w)
+}
+
+// TestEventsSayWhenTheyBegan: a failure of the new side is told later than one of the old side, but it began when
+// it did.
+func TestEventsSayWhenTheyBegan(t *testing.T) {
+	r := newRig(t)
+	r.share(1)
+	began := make(chan struct{})
+	r.new.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	r.old.does(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/first" {
+			<-began
+		}
+	})
+	done := make(chan answer)
+	go func() { done <- r.do("GET", "/first", "") }()
+	eventually(t, "the old side was not asked", func() bool { return len(r.old.requests()) == 1 })
+	r.do("GET", "/second", "")
+	close(began)
+	<-done
+	events := r.window().Events
+	if len(events) != 2 || events[0].Began <= events[1].Began || events[1].Began <= 0 {
+		t.Errorf("%+v", events)
+	}
 }

@@ -41,7 +41,7 @@ func TestAPanelThatIsNotReadSaysSo(t *testing.T) {
 	s.post("routes/json-api/start", nil)
 	b := open(t, 1280, 900)
 	b.visit(s.page() + "#/route/json-api")
-	b.wait(`document.querySelector(".uplot") && document.querySelector(".distribution") && document.querySelector(".interval") && document.querySelector(".entry") && document.querySelector(".serverlist li") && document.querySelector(".numbers")`)
+	b.wait(`document.querySelector(".uplot") && document.querySelector(".distribution") && document.querySelector(".signals") && document.querySelector(".entry") && document.querySelector(".serverlist li") && document.querySelector(".numbers")`)
 	b.do("a gateway that answers in part", evaluateOnly(cutOff))
 	panels := map[string]string{"charts": "/series", "spread": "/latencies", "differences": "/differences", "servers": "/backends", "moves": "/ledger", "evidence": "routes/json-api"}
 	for _, panel := range []string{"charts", "spread", "differences", "servers"} {
