@@ -14,8 +14,10 @@ import (
 	"yadokari/shift"
 )
 
-// barWidth is the length of a bar that has reached its end, in characters.
-const barWidth = 20
+const (
+	barWidth = 20    // of a bar that has reached its end, in characters
+	speaks   = 0.005 // the part of the way to the threshold that is rounded to one percent
+)
 
 // printEvidence writes what a route's verdict was made from: who is compared, and one bar for each signal that
 // speaks against the new side. It writes nothing when nothing is judged.
@@ -58,7 +60,7 @@ func printSignals(w io.Writer, e *judge.Evidence, s *shift.Status) {
 	}
 	silent := 0
 	for _, signal := range e.Signals {
-		if signal.Part <= 0 {
+		if signal.Part < speaks {
 			silent++
 			continue
 		}
