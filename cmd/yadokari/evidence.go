@@ -38,7 +38,11 @@ func compared(e *judge.Evidence, s *shift.Status) string {
 	case e.New.Users == 0:
 		return fmt.Sprintf("%s, all on %s", usersOf(e.Old.Users), s.From)
 	}
-	return fmt.Sprintf("%d of %s are on %s", e.New.Users, usersOf(e.Old.Users+e.New.Users), s.To)
+	are := "are"
+	if s.State == shift.RolledBack {
+		are = "were"
+	}
+	return fmt.Sprintf("%d of %s %s on %s", e.New.Users, usersOf(e.Old.Users+e.New.Users), are, s.To)
 }
 
 func usersOf(n uint64) string {
