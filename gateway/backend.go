@@ -34,7 +34,7 @@ type attempt struct {
 }
 
 // send sends the request to one server, and to another one when no connection could be made. The
-// server of the attempt is busy until the attempt ends.
+// server of the attempt is busy until the attempt ends; one that is pending is for the caller to end.
 func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
 	var tried [connectTries]*server
 	var last *upstream.Failure
@@ -50,6 +50,9 @@ func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
 		if failure == nil {
 			picked.Connected()
 			return attempt{server: picked, response: response}
+		}
+		if failure.Pending != nil {
+			return attempt{server: picked, failure: failure}
 		}
 		if failure.Outcome != upstream.NoConnection {
 			picked.Done(learnt(failure))
