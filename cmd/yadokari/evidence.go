@@ -14,18 +14,20 @@ import (
 	"yadokari/shift"
 )
 
-// barWidth is the length of a bar that has reached its end, in characters.
-const barWidth = 20
+const (
+	barWidth = 20    // of a bar that has reached its end, in characters
+	speaks   = 0.005 // the part of the way to the threshold that is rounded to one percent
+)
 
-// printEvidence writes what a route's verdict was made from: who is compared, and one bar for each signal that
+// writeEvidence writes what a route's verdict was made from: who is compared, and one bar for each signal that
 // speaks against the new side. It writes nothing when nothing is judged.
-func printEvidence(w io.Writer, s *shift.Status) {
+func writeEvidence(w io.Writer, s *shift.Status) {
 	var e judge.Evidence
 	if err := json.Unmarshal(s.Evidence, &e); err != nil || e.Signals == nil {
 		return
 	}
 	_, _ = fmt.Fprintf(w, "\n%s\n", compared(&e, s))
-	printSignals(w, &e, s)
+	writeSignals(w, &e, s)
 }
 
 // compared says between whom the verdict is.
@@ -36,7 +38,11 @@ func compared(e *judge.Evidence, s *shift.Status) string {
 	case e.New.Users == 0:
 		return fmt.Sprintf("%s, all on %s", usersOf(e.Old.Users), s.From)
 	}
-	return fmt.Sprintf("%d of %s are on %s", e.New.Users, usersOf(e.Old.Users+e.New.Users), s.To)
+	are := "are"
+	if s.State == shift.RolledBack {
+		are = "were"
+	}
+	return fmt.Sprintf("%d of %s %s on %s", e.New.Users, usersOf(e.Old.Users+e.New.Users), are, s.To)
 }
 
 func usersOf(n uint64) string {
@@ -46,9 +52,9 @@ func usersOf(n uint64) string {
 	return fmt.Sprintf("%d users", n)
 }
 
-// printSignals writes the signals that speak against the new side, those that count users first, then the
+// writeSignals writes the signals that speak against the new side, those that count users first, then the
 // loudest; the others are one line.
-func printSignals(w io.Writer, e *judge.Evidence, s *shift.Status) {
+func writeSignals(w io.Writer, e *judge.Evidence, s *shift.Status) {
 	slices.SortStableFunc(e.Signals, func(a, b judge.Signal) int {
 		return cmp.Or(cmp.Compare(first(e, &a), first(e, &b)), cmp.Compare(b.Part, a.Part))
 	})
@@ -58,7 +64,7 @@ func printSignals(w io.Writer, e *judge.Evidence, s *shift.Status) {
 	}
 	silent := 0
 	for _, signal := range e.Signals {
-		if signal.Part <= 0 {
+		if signal.Part < speaks {
 			silent++
 			continue
 		}
@@ -73,7 +79,7 @@ func printSignals(w io.Writer, e *judge.Evidence, s *shift.Status) {
 	if silent > 0 {
 		_, _ = fmt.Fprintf(w, "%s: nothing speaks against %s\n", silence(silent, len(rows)), s.To)
 	}
-	printLatencies(w, e, s)
+	writeLatencies(w, e, s)
 }
 
 // silence counts the signals without a bar, beside those that have one.
@@ -88,8 +94,8 @@ func silence(silent, loud int) string {
 	return fmt.Sprintf("%d %s", silent, words)
 }
 
-// printLatencies writes the quantiles of both sides that are judged.
-func printLatencies(w io.Writer, e *judge.Evidence, s *shift.Status) {
+// writeLatencies writes the quantiles of both sides that are judged.
+func writeLatencies(w io.Writer, e *judge.Evidence, s *shift.Status) {
 	for _, signal := range e.Signals {
 		if signal.OldEstimate > 0 && signal.NewEstimate > 0 {
 			_, _ = fmt.Fprintf(w, "%s is %s on %s, %s on %s; %.0f%% longer tolerated\n", signal.Name,

@@ -128,12 +128,7 @@ is a list of objects; docs/admin-api.md names their fields.`,
 				if err != nil {
 					return err
 				}
-				if err := r.env.print(list, func(w io.Writer) {
-					writeStatuses(w, list)
-					if len(args) > 0 {
-						printEvidence(w, &list[0])
-					}
-				}); err != nil || !watch {
+				if err := printStatus(r.env, list, len(args) > 0); err != nil || !watch {
 					return err
 				}
 				select {
@@ -154,6 +149,16 @@ func statuses(cmd *cobra.Command, r *remote, args []string) ([]shift.Status, err
 	}
 	one, err := call[shift.Status](cmd.Context(), r, "GET", "/api/v1/routes/"+url.PathEscape(args[0]), nil)
 	return []shift.Status{one}, err
+}
+
+// printStatus prints the statuses; of one that was asked for, what its verdict was made from as well.
+func printStatus(env *environment, list []shift.Status, one bool) error {
+	return env.print(list, func(w io.Writer) {
+		writeStatuses(w, list)
+		if one {
+			writeEvidence(w, &list[0])
+		}
+	})
 }
 
 // printStatuses prints value as JSON, or the statuses as a table with a sentence below each.

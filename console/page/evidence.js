@@ -31,7 +31,7 @@ function quiet(st) {
 function who(e, st) {
   const all = e.old.users + e.new.users;
   if (e.reference) return `${users(e.new.users)} on ${st.to}, compared with what ${st.from} did in earlier stages`;
-  if (e.new.users > 0) return `${count(e.new.users)} of ${users(all)} are on ${st.to}`;
+  if (e.new.users > 0) return `${count(e.new.users)} of ${users(all)} ${st.state === 'rolled-back' ? 'were' : 'are'} on ${st.to}`;
   return all > 0 ? `${users(all)}, all on ${st.from}` : 'No users yet';
 }
 
@@ -58,12 +58,15 @@ function needed(need, st) {
 // order puts first what has decided, then what counts users, then the loudest.
 const order = (decided) => (a, b) => (b.name === decided) - (a.name === decided) || (b.unit === 'users') - (a.unit === 'users') || b.part - a.part;
 
+// speaks says that a signal has a bar worth drawing: one percent of its way, or what is rounded to it.
+const speaks = (one) => one.part >= 0.005;
+
 // signals are the bars: of those that speak against the new side, and of the breaker. The others are one line.
 function signals(e, st, open) {
-  const loud = e.signals.filter((one) => one.part > 0).sort(order(e.decided));
-  const still = e.signals.filter((one) => !(one.part > 0));
+  const loud = e.signals.filter(speaks).sort(order(e.decided));
+  const still = e.signals.filter((one) => !speaks(one));
   const rows = loud.map((one) => h('li', { class: one.name === e.decided ? 'decided' : null },
-    meter(cap(one.text), one.part, `e-value ${amount(one.eValue)}, rolled back at ${count(one.threshold)}`)));
+    meter(cap(one.text), one.part, `e-value ${amount(one.eValue)} of ${count(one.threshold)}`)));
   const run = breaker(e, st);
   if (run) rows.splice(e.decided === 'breaker' ? 0 : rows.length, 0, run);
   return h('div', { class: 'signals' },
