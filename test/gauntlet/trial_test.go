@@ -43,9 +43,9 @@ type result struct {
 	condemned bool
 	signal    string // what decided
 	reason    string
-	requests  uint64 // that the new side had by then
-	troubles  string // what people met, the most frequent first
-	leaning   string // the signals nearest to a verdict, where there was none
+	requests  uint64   // that the new side had by then
+	troubles  string   // what people met, the most frequent first
+	leaning   string   // the signals nearest to a verdict, where there was none
 	different []string // what comparing answers has found
 	took      time.Duration
 }
