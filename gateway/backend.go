@@ -20,6 +20,7 @@ type (
 type backend struct {
 	name      string
 	config    Backend
+	affinity  *affinity // nil: any server may answer any user
 	group     *group
 	former    []*group // of before reloads, with requests under way
 	transport *upstream.Transport
@@ -34,12 +35,13 @@ type attempt struct {
 }
 
 // send sends the request to one server, and to another one when no connection could be made. The
-// server of the attempt is busy until the attempt ends.
-func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
+// server of the attempt is busy until the attempt ends. A user who is on a server is not sent to
+// another one because it is busy.
+func (b *backend) send(ctx context.Context, r *upstream.Request, at seat) attempt {
 	var tried [connectTries]*server
 	var last *upstream.Failure
 	for i := range tried {
-		picked, err := b.group.Pick(tried[:i]...)
+		picked, err := b.group.PickFor(at.user, tried[:i]...)
 		if err != nil {
 			if last == nil {
 				last = &upstream.Failure{Outcome: upstream.NoConnection, Err: err}
@@ -51,7 +53,7 @@ func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
 			picked.Connected()
 			return attempt{server: picked, response: response}
 		}
-		if failure.Outcome != upstream.NoConnection {
+		if failure.Outcome != upstream.NoConnection || errors.Is(failure, upstream.ErrBusy) && at.holds(picked) {
 			picked.Done(learnt(failure))
 			return attempt{server: picked, failure: failure}
 		}

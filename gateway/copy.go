@@ -46,6 +46,7 @@ func (x *exchange) wantCapture() {
 type original struct {
 	outcome
 	placed *placement
+	seats  seats
 }
 
 // offerCopy hands the request and its answer to the mirror, which never makes anyone wait.
@@ -65,7 +66,7 @@ func (x *exchange) offerCopy() {
 	}
 	x.capture.body.Offer(&mirror.Request{
 		Method: x.r.Method, Target: x.request.Target, Host: x.r.Host, Header: header, Extra: bytes.Clone(x.extra),
-		Of: original{outcome{x.first.failed(), x.first.took}, x.placed},
+		Of: original{outcome{x.first.failed(), x.first.took}, x.placed, x.seats},
 	}, primary)
 	x.capture = nil
 }
@@ -90,9 +91,10 @@ func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Requ
 		}
 	}
 	began := time.Now()
+	of := copied.Of.(original)
 	a := target.send(ctx, &upstream.Request{
 		Method: copied.Method, Target: copied.Target, Host: copied.Host, Header: copied.Header, Extra: copied.Extra, Replayable: true,
-	})
+	}, of.seats.at(target.name))
 	defer a.end()
 	if a.failure != nil {
 		count(true, time.Since(began))

@@ -22,6 +22,9 @@ type exchange struct {
 
 	route    *route
 	origin   origin
+	scheme   string // that the user wrote
+	user     user
+	seats    seats
 	placed   *placement
 	side     side // where the request was placed
 	forced   bool // by a tester; left out of the verdict
@@ -45,6 +48,7 @@ type exchange struct {
 type result struct {
 	backend string
 	server  string
+	moved   uint64 // the Mark of the server that the user is on from now on, if he is to be told
 	outcome upstream.Outcome
 	status  int
 	took    time.Duration
@@ -76,13 +80,13 @@ func (x *exchange) place() {
 	x.origin = x.table.peers.originOf(x.r)
 	x.safety = safetyOf(x.r.Method)
 	x.placed = x.route.placement.Load()
+	x.identify()
 	if x.route.new == nil {
 		return
 	}
 	switch name := x.table.override.backend(x.r); name {
 	case "":
-		key := x.table.sticky.key(x.r, x.origin.client)
-		x.side = x.placed.side(point(key), x.table.sticky.goesAhead(key))
+		x.side = x.placed.side(x.user.point, x.user.ahead)
 	case x.route.old.name:
 		x.forced = true
 	case x.route.new.name:
@@ -194,15 +198,17 @@ func (x *exchange) firstWait() time.Duration {
 func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again bool) {
 	began := time.Now()
 	x.served = result{backend: b.name}
-	a := b.send(ctx, &x.request)
+	at := x.seats.at(b.name)
+	a := b.send(ctx, &x.request, at)
 	if a.failure != nil && !a.failure.Sent {
 		if now := x.gateway.table.Load().backends[b.name]; now != nil && now != b {
-			a = now.send(ctx, &x.request) // a reload has closed the backend that the request began with
+			b, a = now, now.send(ctx, &x.request, at) // a reload has closed the backend that the request began with
 		}
 	}
 	defer a.end()
 	if a.server != nil {
 		x.served.server = a.server.Address.ID
+		x.served.moved = at.moved(a.server, b.group)
 	}
 	if a.failure != nil {
 		x.served.outcome, x.served.took = a.failure.Outcome, time.Since(began)
