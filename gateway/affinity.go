@@ -59,7 +59,7 @@ func (s seat) moved(by *server, g *group) uint64 {
 		return 0
 	case by.Mark() == s.user.Server && !s.old:
 		return 0
-	case !by.Marked(s.user.Server) && s.user.Server != 0 && g.Serves(s.user.Server):
+	case !by.Marked(s.user.Server) && s.user.Server != 0 && g.ServesAt(s.user.Server):
 		return 0
 	}
 	return by.Mark()

@@ -25,6 +25,7 @@ type clientBody struct {
 
 	mu      sync.Mutex // a read may set its bound while another goroutine ends it
 	unblock bool       // a waiting read was ended: the connection is of no more use
+	whole   time.Time  // when the last of it had come; zero: not yet
 }
 
 var (
@@ -50,6 +51,7 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	}
 	if errors.Is(err, io.EOF) || b.rest == 0 {
 		b.ended = true
+		b.arrived()
 		b.lift() // net/http waits on the connection for the client to go away; that wait has no bound
 	} else if err != nil {
 		b.failure = err
@@ -79,6 +81,27 @@ func (b *clientBody) lift() {
 	if b.idle > 0 && !b.unblock {
 		_ = b.control.SetReadDeadline(time.Time{}) // as above
 	}
+}
+
+// arrived notes that all of the body is there.
+func (b *clientBody) arrived() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.whole = time.Now()
+}
+
+// since is from when on the server may answer a request that began to be sent then: from when the body was there. early
+// says that it is not there yet.
+func (b *clientBody) since(began time.Time) (from time.Time, early bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.whole.IsZero() {
+		return began, true
+	}
+	if b.whole.After(began) {
+		return b.whole, false
+	}
+	return began, false
 }
 
 // end makes a waiting Read return, and any later one.

@@ -6,11 +6,10 @@ import (
 	"sync/atomic"
 
 	"yadokari/gateway/mirror"
-	"yadokari/judge"
 )
 
-// copier holds a route's Mirror, which is made for the first copy: of ten thousand routes few are in the
-// mirror stage. A nil copier, of a route that does not move, never makes one.
+// copier holds a route's Mirror, which is made for the first copy: of ten thousand routes few are in a
+// stage. A nil copier, of a route that does not move, never makes one.
 type copier struct {
 	route  *route
 	logger *slog.Logger
@@ -28,7 +27,7 @@ func (c *copier) mirror() *mirror.Mirror {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.made.Load() == nil && !c.closed {
-		c.made.Store(mirror.New(c.route.config.Mirror, c.route.sendCopy, c.logger.With("route", c.route.name)))
+		c.made.Store(mirror.New(c.route.config.Mirror, c.route.sendCopy, c.route.countCopy, c.logger.With("route", c.route.name)))
 	}
 	return c.made.Load()
 }
@@ -48,13 +47,6 @@ func (c *copier) already() *mirror.Mirror {
 		return nil
 	}
 	return c.made.Load()
-}
-
-// collect adds what comparisons have found since the last call.
-func (c *copier) collect(into *judge.Comparison) {
-	if m := c.already(); m != nil {
-		m.Collect(into)
-	}
 }
 
 // counts are what the mirror has counted.

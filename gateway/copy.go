@@ -3,16 +3,23 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
+	"yadokari/gateway/balance"
 	"yadokari/gateway/mirror"
 	"yadokari/gateway/upstream"
+	"yadokari/judge"
 )
 
-// capture keeps the answer that the user got, up to a bound, for comparing with the new side's.
+// capture keeps the answer that the user got, up to a bound, for comparing with the other side's.
 // A nil capture keeps nothing.
 type capture struct {
 	body   *mirror.Capture
@@ -31,21 +38,54 @@ func (c *capture) add(p []byte) {
 	}
 }
 
-// wantCapture decides whether a copy of the request goes to the new side afterwards.
-func (x *exchange) wantCapture() {
-	if !x.placed.Mirror || x.side != oldSide || x.forced || x.safety != safe || x.r.ContentLength != 0 || x.request.Upgrade != "" {
+// copyHeader tells an app that a request is a copy, whose answer no user gets. From users it is not passed on.
+const copyHeader = "X-Yadokari-Copy"
+
+// wantCopy decides whether the other side gets a copy of the request afterwards.
+func (x *exchange) wantCopy() {
+	if x.placed.evidence == nil || x.forced || x.safety != safe || x.r.ContentLength != 0 || x.request.Upgrade != "" {
+		return
+	}
+	moved := x.side == newSide
+	if moved && !x.pairs() || !moved && !x.placed.Mirror || asksForEvents(x.r.Header) {
 		return
 	}
 	// A reload can take the new side away, and the mirror with it, before the placement follows.
-	if m := x.route.copier.mirror(); m != nil && m.Want() {
-		x.capture = &capture{body: m.Capture()}
+	m := x.route.copier.mirror()
+	var body *mirror.Capture
+	switch {
+	case m == nil:
+	case moved:
+		body = m.Sample(x.started, x.placed.evidence.sampled.Add(1) <= firstPairs)
+	case m.Want():
+		body = m.Capture()
 	}
+	if body == nil {
+		return
+	}
+	if m.Skips(x.r.URL.Path, x.r.URL.RawQuery) {
+		body.Drop()
+		return
+	}
+	x.capture = &capture{body: body}
 }
 
-// original is the request of which a copy was made, as the old side served it.
+// pairs reports whether a moved user's request may go to the old side too: the placement asks for it, there is an
+// old side, and its answer can be compared.
+func (x *exchange) pairs() bool {
+	return x.placed.Pairs && x.route.old.group.Serves() && !mirror.Conditional(x.r.Header)
+}
+
+// asksForEvents reports whether the client expects an answer without an end.
+func asksForEvents(h http.Header) bool {
+	accepted := h["Accept"]
+	return len(accepted) == 1 && accepted[0] == "text/event-stream" // as browsers write it
+}
+
+// original is the request of which a copy was made.
 type original struct {
-	outcome
 	placed *placement
+	point  uint64
 	seats  seats
 }
 
@@ -60,14 +100,20 @@ func (x *exchange) offerCopy() {
 			header[name] = values
 		}
 	}
-	primary := &mirror.Response{Status: x.served.status, Header: x.capture.header}
-	if x.served.outcome != upstream.OK {
+	primary := &mirror.Response{
+		Status: x.first.status, Header: x.capture.header, Truncated: x.first.endless, Answer: x.first.answer(), Took: x.first.took,
+	}
+	if x.first.outcome != upstream.OK {
 		primary.Status = 0
 	}
-	x.capture.body.Offer(&mirror.Request{
+	request := &mirror.Request{
 		Method: x.r.Method, Target: x.request.Target, Host: x.r.Host, Header: header, Extra: bytes.Clone(x.extra),
-		Of: original{outcome{x.first.failed(), x.first.took}, x.placed, x.seats},
-	}, primary)
+		Of: original{x.placed, x.point, x.seats},
+	}
+	if x.side == newSide {
+		request.First = mirror.NewSide
+	}
+	x.capture.body.Offer(request, primary)
 	x.capture = nil
 }
 
@@ -79,54 +125,83 @@ func (x *exchange) dropCopy() {
 	}
 }
 
-// sendCopy sends a copied request to one side. What the new side does with it counts as a first
-// attempt there; the old side's second answer is only there to be compared.
+// sendCopy sends a copied request to one side.
 func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Request, maxBody int64) (*mirror.Response, error) {
-	target, count := r.old, func(bool, time.Duration) {}
+	target := r.old
 	if s == mirror.NewSide {
-		target, count = r.new, func(failed bool, took time.Duration) {
-			if !called(ctx) {
-				r.countCopy(copied.Of.(original), outcome{failed, took})
-			}
-		}
+		target = r.new
 	}
 	began := time.Now()
 	of := copied.Of.(original)
 	a := target.send(ctx, &upstream.Request{
-		Method: copied.Method, Target: copied.Target, Host: copied.Host, Header: copied.Header, Extra: copied.Extra, Replayable: true,
+		Method: copied.Method, Target: copied.Target, Host: copied.Host, Header: copied.Header,
+		Extra: append(bytes.Clone(copied.Extra), copyHeader+": 1\r\n"...), Replayable: true,
 	}, of.seats.at(target.name))
 	defer a.end()
+	if nobody(a.failure) {
+		return nil, fmt.Errorf("%w: %w", mirror.ErrNobody, a.failure)
+	}
 	if a.failure != nil {
-		count(true, time.Since(began))
 		return nil, a.failure
 	}
-	if endless(a.response.Header) {
-		count(a.response.StatusCode >= 500, time.Since(began))
-		return &mirror.Response{Status: a.response.StatusCode, Header: a.response.Header, Truncated: true}, nil
+	found := result{status: a.response.StatusCode, head: time.Since(began), size: -1, endless: endless(a.response.Header)}
+	q := asked{method: copied.Method, target: copied.Target, host: copied.Host}
+	found.class = q.classOf(found.status, a.response.Header)
+	answer := &mirror.Response{Status: found.status, Header: a.response.Header, Truncated: found.endless}
+	if !found.endless {
+		var err error
+		if answer.Body, err = io.ReadAll(io.LimitReader(a.response, maxBody+1)); err != nil {
+			return nil, errors.Join(ctx.Err(), err)
+		}
+		if int64(len(answer.Body)) > maxBody {
+			answer.Body, answer.Truncated = answer.Body[:maxBody], true
+		}
+		found.took = time.Since(began)
+		found.measure(&q, a.response.Header, answer.Body, answer.Truncated)
 	}
-	body, err := io.ReadAll(io.LimitReader(a.response, maxBody+1))
-	count(err != nil || a.response.StatusCode >= 500, time.Since(began))
-	if err != nil {
-		return nil, errors.Join(ctx.Err(), err)
-	}
-	truncated := int64(len(body)) > maxBody
-	return &mirror.Response{
-		Status: a.response.StatusCode, Header: a.response.Header, Body: body[:min(int64(len(body)), maxBody)], Truncated: truncated,
-	}, nil
+	answer.Answer, answer.Took = found.answer(), max(found.took, found.head)
+	return answer, nil
 }
 
-// called reports whether a copy was called off, which says nothing of its side; one that took longer
-// than mirror.timeout was not.
-func called(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+// measure notes what only the body of a copy's answer tells of it.
+func (r *result) measure(q *asked, h http.Header, body []byte, truncated bool) {
+	if q.method == http.MethodGet && r.status == http.StatusOK && len(body) == 0 && !truncated {
+		r.class |= judge.Empty
+	}
+	if !truncated && q.measured(r.status, h) {
+		s := newSizer(h)
+		s.add(body)
+		r.size = s.size()
+	}
+}
 
-// countCopy counts what the new side did with a copy, unless the route has moved since the request came:
-// then it says nothing of the stage that is judged now.
-func (r *route) countCopy(of original, by outcome) {
+// nobody reports whether there was no server to be asked, which says nothing of a side.
+func nobody(f *upstream.Failure) bool { return f != nil && errors.Is(f.Err, balance.ErrNoServer) }
+
+// countCopy tells the verdict what came of a copy, unless the route has moved since the request came: then it
+// says nothing of the stage that is judged now. What the new side did with it counts as a first attempt
+// there; a copy to the old side is only there to be compared.
+func (r *route) countCopy(copied *mirror.Request, found mirror.Result) {
+	of := copied.Of.(original)
 	if of.placed != r.placement.Load() {
 		r.late.Add(1)
 		return
 	}
-	r.sides[newSide].add(by.failed, by.took)
-	r.streak.add(by.failed)
-	r.pairs.add(of.outcome, by)
+	if copied.First == mirror.OldSide {
+		r.sides[newSide].add(found.New.Failed, found.Took)
+		r.streak.add(found.New.Failed)
+	}
+	of.placed.evidence.pair(judge.Pair{User: of.point, Copied: copied.First == mirror.OldSide, Old: found.Old, New: found.New})
+	if found.Compared {
+		of.placed.evidence.compare(judge.Comparison{Unit: unit(of.point, copied.Target), Different: found.Different, Noisy: found.Noisy})
+	}
+}
+
+// unit is one page of one user.
+func unit(point uint64, target string) uint64 {
+	path, _, _ := strings.Cut(target, "?")
+	var both [16]byte
+	binary.LittleEndian.PutUint64(both[:8], point)
+	binary.LittleEndian.PutUint64(both[8:], xxhash.Sum64String(path))
+	return xxhash.Sum64(both[:])
 }

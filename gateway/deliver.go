@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"yadokari/gateway/upstream"
+	"yadokari/judge"
 )
 
 const copyBuffer = 32 << 10
@@ -21,12 +22,17 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); ret
 // long, or too old, so that one that breaks off can still be answered from the old side: deliver
 // then returns true with nothing delivered.
 func (x *exchange) deliver(resp *upstream.Response, began time.Time, guarded bool) (again bool) {
+	d := delivery{x: x, resp: resp, began: began}
 	if endless(resp.Header) {
-		x.served.took = time.Since(began) // an event stream ends when the user leaves
-		guarded = false
+		d.timed, guarded = true, false // an event stream ends when the user leaves
+		x.capture.head(resp.Header.Clone())
 		x.begin()
+	} else if x.placed.evidence != nil {
+		d.size = newSizer(resp.Header)
 	}
-	d := delivery{x: x, resp: resp}
+	if d.whole() {
+		d.timed = true // it has come with its head
+	}
 	for name := range resp.Trailer {
 		d.announced = append(d.announced, name)
 	}
@@ -39,10 +45,9 @@ func (x *exchange) deliver(resp *upstream.Response, began time.Time, guarded boo
 		d.commit()
 		err = d.copy(*buffer)
 	}
-	if x.served.took == 0 {
-		x.served.took = time.Since(began)
-	}
+	d.stop()
 	if err == nil {
+		d.measure()
 		return false
 	}
 	return x.broke(&d, err)
@@ -84,7 +89,36 @@ type delivery struct {
 	committed bool       // the head has gone to the user
 	over      bool       // the response has ended one way or another: the timer has nothing to do
 	held      []byte
+	began     time.Time     // from when on the server's time counts
+	waited    time.Duration // for the user, so far
+	timed     bool          // the server's time is known
+	size      sizer
 	announced []string // names of trailers: reading the body fills resp.Trailer in, while a timer may commit
+}
+
+// stop ends the server's time, if it has not ended: what follows is the user's.
+func (d *delivery) stop() {
+	if !d.timed {
+		d.timed = true
+		d.x.served.took = time.Since(d.began) - d.waited
+	}
+}
+
+// waits adds the time since then to that in which the user was waited for.
+func (d *delivery) waits(since time.Time) { d.waited += time.Since(since) }
+
+// measure notes what only the end of an answer tells of it.
+func (d *delivery) measure() {
+	r := &d.x.served
+	if d.x.placed.evidence == nil || r.endless {
+		return
+	}
+	if r.status == http.StatusOK && d.x.r.Method == http.MethodGet && d.x.bytes == 0 {
+		r.class |= judge.Empty
+	}
+	if q := d.x.asked(); q.measured(r.status, d.resp.Header) {
+		r.size = d.size.size()
+	}
 }
 
 // userError is a failure to write to the user.
@@ -121,8 +155,11 @@ func (d *delivery) commit() {
 func (d *delivery) copy(buffer []byte) error {
 	for {
 		n, err := d.resp.Read(buffer)
+		if err != nil {
+			d.stop()
+		}
 		if n > 0 {
-			if err := d.write(buffer[:n], err == nil && d.resp.Pausing()); err != nil {
+			if err := d.pass(buffer[:n], err == nil && d.resp.Pausing()); err != nil {
 				return err
 			}
 		}
@@ -136,6 +173,14 @@ func (d *delivery) copy(buffer []byte) error {
 	}
 }
 
+// pass is write, with the user's time kept apart from the server's.
+func (d *delivery) pass(p []byte, flush bool) error {
+	if !d.timed {
+		defer d.waits(time.Now())
+	}
+	return d.write(p, flush)
+}
+
 func (d *delivery) write(p []byte, flush bool) error {
 	d.bound(d.x.table.config.Limits.Idle)
 	if len(p) > 0 { // an answer that has no body (204, 304) refuses to take even none
@@ -144,6 +189,7 @@ func (d *delivery) write(p []byte, flush bool) error {
 		}
 	}
 	d.x.bytes += int64(len(p))
+	d.size.add(p)
 	d.x.capture.add(p)
 	if flush {
 		if f, ok := d.x.w.(http.Flusher); ok {
@@ -202,6 +248,9 @@ func (d *delivery) whole() bool {
 func (d *delivery) holdUntil(buffer []byte, most int) error {
 	for {
 		n, err := d.resp.Read(buffer)
+		if err != nil {
+			d.stop()
+		}
 		ended := errors.Is(err, io.EOF)
 		if err := d.take(buffer[:n], most, ended, err != nil); err != nil {
 			return err
@@ -217,6 +266,9 @@ func (d *delivery) holdUntil(buffer []byte, most int) error {
 
 // take holds one more part, or sends it on once the response is released. ended releases it.
 func (d *delivery) take(p []byte, most int, ended, last bool) error {
+	if !d.timed {
+		defer d.waits(time.Now()) // also for a timer that writes
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.committed {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"yadokari/judge"
 	"yadokari/shift"
 )
 
@@ -64,8 +65,8 @@ func TestEndlessAnswersCountAtTheirBeginning(t *testing.T) {
 		more <- true
 		_, _ = io.ReadAll(events)
 		eventually(t, "the request goes on", func() bool { return r.inFlight.Load() == 0 })
-		if w := r.window(); w.New.Requests != 2 || w.New.Failures != 1 || w.Streak != 1 {
-			t.Errorf("%d requests, %d failures, a streak of %d", w.New.Requests, w.New.Failures, w.Streak)
+		if w := r.window(); w.New.Requests != 2 || w.New.Failures != 1 || len(w.Events) != 2 || len(failed(w)) != 1 {
+			t.Errorf("%d requests, %d failures, events %+v", w.New.Requests, w.New.Failures, w.Events)
 		}
 	})
 	t.Run("upgrade", func(t *testing.T) {
@@ -89,8 +90,8 @@ func TestFailureCountsBeforeTheOldSideHasAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if w := r.window(); w.New.Failures != 1 || w.Streak != 1 || w.Fallbacks != 1 {
-		t.Errorf("while the old side sends events: %d failures of the new one, a streak of %d, %d fallbacks", w.New.Failures, w.Streak, w.Fallbacks)
+	if w := r.window(); w.New.Failures != 1 || w.Fallbacks != 1 || len(failed(w)) != 1 || w.Events[0].Other != judge.Answered {
+		t.Errorf("while the old side sends events: %d failures of the new one, %d fallbacks, events %+v", w.New.Failures, w.Fallbacks, w.Events)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"yadokari/gateway/framing"
 	"yadokari/gateway/upstream"
+	"yadokari/judge"
 )
 
 // exchange is the life of one request: placed, sent, answered from the old side if the new one
@@ -26,9 +27,11 @@ type exchange struct {
 	user     user
 	seats    seats
 	placed   *placement
-	side     side // where the request was placed
-	forced   bool // by a tester; left out of the verdict
-	void     bool // the client's doing; left out of the verdict too
+	point    uint64 // of the user's key
+	ahead    bool   // it was the list that placed the user, not the share
+	side     side   // where the request was placed
+	forced   bool   // by a tester; left out of the verdict
+	void     bool   // the client's doing; left out of the verdict too
 	safety   safety
 	request  upstream.Request
 	body     clientBody
@@ -37,8 +40,10 @@ type exchange struct {
 	first    result // of the first attempt
 	served   result // of the attempt whose answer the user got
 	fellBack bool
-	counted  bool     // the verdict has been told
+	counted  bool     // the first attempt has been counted
+	pending  bool     // the verdict is told of it once the old side has been heard
 	begun    bool     // of a good beginning; the end is not known yet
+	wait     wait     // for the first response head
 	capture  *capture // of the answer, for the mirror; nil: not wanted
 	status   int      // as the user saw it; 0: the connection was cut
 	bytes    int64    // of the response body, to the user
@@ -51,7 +56,12 @@ type result struct {
 	moved   uint64 // the Mark of the server that the user is on from now on, if he is to be told
 	outcome upstream.Outcome
 	status  int
-	took    time.Duration
+	head    time.Duration // until the response head had come, or the attempt had failed
+	took    time.Duration // until the server's last byte had, less the waiting for the user
+	class   judge.Class
+	size    int64 // in bytes, of a page or JSON; -1: not known, or another kind of answer
+	endless bool  // there is no last byte to wait for
+	early   bool  // the answer came before the whole request: its times are the user's
 }
 
 // failed reports whether the attempt counts against its side.
@@ -77,16 +87,17 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, inFlight int64) 
 // place decides which side serves the request.
 func (x *exchange) place() {
 	x.route = x.table.find(x.r)
+	x.placed = x.route.placement.Load()
 	x.origin = x.table.peers.originOf(x.r)
 	x.safety = safetyOf(x.r.Method)
-	x.placed = x.route.placement.Load()
 	x.identify()
 	if x.route.new == nil {
 		return
 	}
 	switch name := x.table.override.backend(x.r); name {
 	case "":
-		x.side = x.placed.side(x.user.point, x.user.ahead)
+		x.point = x.user.point
+		x.side, x.ahead = x.placed.side(x.point, x.user.listed)
 	case x.route.old.name:
 		x.forced = true
 	case x.route.new.name:
@@ -172,7 +183,8 @@ func (x *exchange) answer() {
 	if guarded && x.safety != unsafe && x.bodyAtHand() {
 		x.request.Response = x.firstWait()
 	}
-	x.wantCapture()
+	x.wantCopy()
+	x.waits()
 	if !x.attempt(ctx, x.route.backendOf(x.side), guarded) {
 		return
 	}
@@ -197,7 +209,7 @@ func (x *exchange) firstWait() time.Duration {
 // nothing delivered, when guarded and the old side may be asked instead.
 func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again bool) {
 	began := time.Now()
-	x.served = result{backend: b.name}
+	x.served = result{backend: b.name, size: -1}
 	at := x.seats.at(b.name)
 	a := b.send(ctx, &x.request, at)
 	if a.failure != nil && !a.failure.Sent {
@@ -210,21 +222,18 @@ func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again
 		x.served.server = a.server.Address.ID
 		x.served.moved = at.moved(a.server, b.group)
 	}
+	began = x.heard(&a, began)
 	if a.failure != nil {
-		x.served.outcome, x.served.took = a.failure.Outcome, time.Since(began)
 		if guarded && x.safety.mayFollow(a.failure, x.bodyAtHand()) {
 			return true
 		}
 		x.refuse(a.failure)
 		return false
 	}
-	x.served.status = a.response.StatusCode
 	if guarded && x.safety.mayReplace(x.served.status, x.bodyAtHand()) {
-		x.served.took = time.Since(began)
 		return true
 	}
 	if a.response.StatusCode == http.StatusSwitchingProtocols {
-		x.served.took = time.Since(began)
 		x.upgrade(a.response)
 		return false
 	}
@@ -240,6 +249,7 @@ func (x *exchange) end() {
 	}
 	if x.route != nil {
 		x.count()
+		x.settle()
 		x.dropCopy()
 		x.gateway.log.write(x)
 	}
@@ -254,7 +264,10 @@ func (x *exchange) end() {
 // begin tells the verdict of an answer that may go on for hours, an event stream or an upgraded
 // connection, when it begins. One that breaks off later is counted once more then, as a failure.
 func (x *exchange) begin() {
-	x.dropCopy() // there is no end to compare
+	x.served.endless = true
+	if x.side == oldSide {
+		x.dropCopy() // there is no end to compare
+	}
 	x.count()
 	if x.counted && !x.first.failed() {
 		x.counted, x.begun = false, true
@@ -282,6 +295,11 @@ func (x *exchange) count() {
 	if x.side == newSide && x.first.outcome != upstream.Canceled {
 		x.route.streak.add(failed)
 	}
+	if x.fellBack {
+		x.pending = true
+		return
+	}
+	x.tell(judge.NotAsked)
 	if x.first.outcome != upstream.Canceled {
 		x.offerCopy()
 	}

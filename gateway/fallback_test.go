@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"yadokari/judge"
 )
 
 // hijacked answers with raw bytes and closes.
@@ -105,6 +107,9 @@ func TestFallback(t *testing.T) {
 					t.Errorf("%s: the old side saw it %d times", m.method, n)
 				}
 				w := r.window()
+				if len(w.Events) != 1 || w.Events[0].Failed != f.countsAsFailure || (w.Events[0].Other == judge.Answered) != (m.want == saved) {
+					t.Errorf("%s: told %+v", m.method, w.Events)
+				}
 				if w.New.Requests != 1 || (w.New.Failures == 1) != f.countsAsFailure || (w.Fallbacks == 1) != (m.want == saved) || w.Old.Requests != 0 {
 					t.Errorf("%s: counted %+v", m.method, w)
 				}
@@ -128,7 +133,7 @@ func TestFallbackWithoutConnection(t *testing.T) {
 		}
 	}
 	w := r.window()
-	if w.New.Failures != 5 || w.Streak != 5 || w.Fallbacks != 5 {
+	if w.New.Failures != 5 || len(failed(w)) != 5 || w.Fallbacks != 5 {
 		t.Errorf("counted %+v", w)
 	}
 }

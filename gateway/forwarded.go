@@ -95,7 +95,7 @@ func plain(name string) string {
 // they are not passed on.
 func claims(name string) bool {
 	name = plain(name)
-	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip"
+	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" || name == copyHeader
 }
 
 // appendForwarded writes the fields that tell a server about the client: RFC 7239's older cousins,
@@ -119,10 +119,11 @@ func (o origin) appendForwarded(b []byte, r *http.Request, scheme string) []byte
 	return b
 }
 
-// rewritten are the fields that appendForwarded writes anew for a listed peer.
+// rewritten are the fields that appendForwarded writes anew for a listed peer, and the one that only a copy
+// has.
 func rewritten(name string) bool {
 	switch plain(name) {
-	case "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded":
+	case "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", copyHeader:
 		return true
 	}
 	return false

@@ -202,6 +202,24 @@ func (r *rig) window() *judge.Window {
 	return &w
 }
 
+// failed are the events of the new side that failed.
+func failed(w *judge.Window) (list []judge.Event) {
+	for _, e := range w.Events {
+		if e.New && e.Failed {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// count is 1 for what is so.
+func count(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 // raw sends bytes and reads until the gateway closes, or the deadline.
 func (r *rig) raw(text string) string {
 	r.t.Helper()

@@ -30,7 +30,7 @@ func newDescriptions() descriptions {
 	return descriptions{
 		requests:        describe("requests_total", "First attempts, by route and side.", "route", "side"),
 		failures:        describe("failures_total", "First attempts that failed, whether or not the old side then answered.", "route", "side"),
-		durations:       describe("request_duration_seconds", "How long first attempts took, to the last byte; without those that failed. Bounds are kept to within 2.3 %.", "route", "side"),
+		durations:       describe("request_duration_seconds", "How long first attempts took, to the server's last byte; without those that failed. Bounds are kept to within 2.3 %.", "route", "side"),
 		late:            describe("late_requests_total", "Requests that ended after their route had moved; left out of the counts and the verdict.", "route"),
 		fallbacks:       describe("fallbacks_total", "Requests that the old side answered after the new side failed.", "route"),
 		share:           describe("share_ratio", "Part of the route's users on the new side.", "route"),
@@ -46,7 +46,7 @@ func newDescriptions() descriptions {
 		serverInFlight:  describe("server_in_flight_requests", "Requests under way at a server.", "backend", "server"),
 		nameResolves:    describe("name_resolves", "1 when the last lookup of a server's name went well; after one that failed its last addresses stay.", "backend", "name"),
 		serverUp:        describe("server_available", "1 when the server gets requests: not drained, ejected or unhealthy.", "backend", "server"),
-		mirrorCompared:  describe("mirror_compared_total", "Copies of requests whose answers the mirror has compared.", "route"),
+		mirrorCompared:  describe("mirror_compared_total", "Requests whose answers by both sides the mirror has compared.", "route"),
 		mirrorDifferent: describe("mirror_different_total", "Of them, those that differed after noise was taken out.", "route"),
 		mirrorSkipped:   describe("mirror_skipped_total", "Requests that were not copied because mirror.concurrency was reached.", "route"),
 		mirrorFailed:    describe("mirror_failed_total", "Copies that the new side did not answer.", "route"),
@@ -148,7 +148,7 @@ func collectRoute(d descriptions, r *route, out chan<- prometheus.Metric,
 	counter(d.late, r.late.Load(), r.name)
 	counter(d.fallbacks, r.fallbacks.Load(), r.name)
 	gauge(d.share, float64(r.placement.Load().Share), r.name)
-	gauge(d.streak, float64(r.streak.current.Load()), r.name)
+	gauge(d.streak, float64(r.streak.Load()), r.name)
 	if found := r.copier.counts(); found.Chosen > 0 {
 		counter(d.mirrorCompared, found.Compared, r.name)
 		counter(d.mirrorDifferent, found.Different, r.name)

@@ -23,6 +23,8 @@ type placement struct {
 	all   bool   // the share is 100%
 	// linger is how long tunnels to the new side live on once nobody is led there.
 	linger time.Duration
+	// evidence is what its requests tell the verdict; nil when nobody is led to the new side and nothing mirrored.
+	evidence *evidence
 }
 
 func newPlacement(p shift.Placement) *placement {
@@ -30,15 +32,22 @@ func newPlacement(p shift.Placement) *placement {
 	if p.Share > 0 && !made.all {
 		made.below = uint64(math.Ldexp(float64(p.Share), 64))
 	}
+	if made.leads() || p.Mirror {
+		made.evidence = &evidence{}
+	}
 	return made
 }
 
-// side is where the user at the given point is served; ahead says that the key is on the list.
-func (p *placement) side(point uint64, ahead bool) side {
-	if p.all || point < p.below || (ahead && p.Ahead) {
-		return newSide
+// side is where the user at the given point is served; listed says that the key is on the list, ahead that
+// it was the list that decided.
+func (p *placement) side(point uint64, listed bool) (s side, ahead bool) {
+	switch {
+	case p.all || point < p.below:
+		return newSide, false
+	case listed && p.Ahead:
+		return newSide, true
 	}
-	return oldSide
+	return oldSide, false
 }
 
 // leads reports whether any user is sent to the new side.

@@ -39,7 +39,7 @@ func (r *route) move(p shift.Placement) {
 		placed.linger = r.config.Shift.Linger
 	}
 	if p == (shift.Placement{}) || before.Placement == (shift.Placement{}) {
-		r.streak.reset() // nobody asks the new side meanwhile, and who starts anew has mended it
+		r.streak.Store(0) // nobody asks the new side meanwhile, and who starts anew has mended it
 	}
 	r.placement.Store(placed)
 	if before.leads() && !placed.leads() {
@@ -55,12 +55,10 @@ func (g *Gateway) Collect(name string, w *judge.Window) {
 	}
 	r.sides[oldSide].collect(&w.Old)
 	r.sides[newSide].collect(&w.New)
-	r.pairs.collect(&w.Pairs)
-	w.Streak = max(w.Streak, r.streak.collect())
+	r.placement.Load().evidence.collect(w)
 	fallbacks := r.fallbacks.Load()
 	w.Fallbacks += fallbacks - r.collected.fallbacks
 	r.collected.fallbacks = fallbacks
-	r.copier.collect(&w.Mirror)
 }
 
 // Differences are what the mirror of a route has found.

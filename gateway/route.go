@@ -21,8 +21,7 @@ type route struct {
 type record struct {
 	placement atomic.Pointer[placement]
 	sides     [2]tally
-	pairs     pairs
-	streak    streak
+	streak    streak // first attempts on the new side that fail one after the other
 	fallbacks atomic.Uint64
 	late      atomic.Uint64              // requests that ended after the route had moved; left out of the verdict
 	collected struct{ fallbacks uint64 } // of the collector alone

@@ -59,11 +59,11 @@ func point(key string) uint64 { return xxhash.Sum64String(key) }
 
 // user is who sent a request, as far as it tells.
 type user struct {
-	point uint64 // on the line from 0 to 2^64
-	ahead bool   // on the list of those that go before any share does
-	key   uint64 // the point of the key that the app gave; 0: it brought none
-	rank  uint64 // a number of the user's own; 0: none is known
-	token string // the value of the gateway's own cookie that the answer is to bring; "": none
+	point  uint64 // on the line from 0 to 2^64
+	listed bool   // among those that go before any share does
+	key    uint64 // the point of the key that the app gave; 0: it brought none
+	rank   uint64 // a number of the user's own; 0: none is known
+	token  string // the value of the gateway's own cookie that the answer is to bring; "": none
 }
 
 // user identifies who sent a request. It reads the request's cookies, which are taken out afterwards.
@@ -76,7 +76,7 @@ func (s *sticky) user(r *http.Request, client string, now time.Time) (u user) {
 	if !named {
 		key = client
 	}
-	u.point, u.ahead = point(key), s.goesAhead(key)
+	u.point, u.listed = point(key), s.goesAhead(key)
 	if s.own != nil {
 		s.own.settle(&u, r, client, named, now)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -15,8 +16,8 @@ func TestRunOfFailuresEndsWithTheRollback(t *testing.T) {
 	controller := r.control()
 	good := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("containers")) }
 	r.new.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
-	for range 5 {
-		r.do("GET", "/", "")
+	for i := range 5 {
+		r.do("GET", "/", "", "Cookie", fmt.Sprint("SESSION=", i))
 	}
 	state := func() shift.State {
 		s, err := controller.Status("all")
@@ -26,7 +27,7 @@ func TestRunOfFailuresEndsWithTheRollback(t *testing.T) {
 		return s.State
 	}
 	eventually(t, "the breaker has not rolled back", func() bool { return state() == shift.RolledBack })
-	if n := r.table.Load().byName["all"].streak.current.Load(); n != 0 {
+	if n := r.table.Load().byName["all"].streak.Load(); n != 0 {
 		t.Errorf("with nobody on the new side %d requests are said to fail one after the other there", n)
 	}
 	r.new.does(good)

@@ -19,7 +19,7 @@ type tally struct {
 	past *durations // latencies that have been collected; nil until there are some
 }
 
-// add counts one first attempt and how long it took.
+// add counts one first attempt and how long the server took for it.
 func (t *tally) add(failed bool, took time.Duration) {
 	if failed {
 		t.failures.Add(1)
@@ -78,67 +78,14 @@ func (t *tally) durations() (all durations) {
 	return all
 }
 
-// pairs is what both sides did with requests that were copied, since the last collection.
-type pairs struct {
-	mu     sync.Mutex
-	window judge.Pairs
-}
-
-// outcome is how one side did with a request.
-type outcome struct {
-	failed bool
-	took   time.Duration
-}
-
-func (p *pairs) add(old, new outcome) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	old.addTo(&p.window.Old)
-	new.addTo(&p.window.New)
-}
-
-func (o outcome) addTo(t *judge.Tally) {
-	t.Requests++
-	if o.failed {
-		t.Failures++
-	} else {
-		t.Latency.Add(judge.Bucket(o.took), 1)
-	}
-}
-
-func (p *pairs) collect(into *judge.Pairs) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.window.Old.Requests == 0 {
-		return
-	}
-	into.Old.Merge(&p.window.Old)
-	into.New.Merge(&p.window.New)
-	p.window.Old.Reset()
-	p.window.New.Reset()
-}
-
-// streak is the run of first attempts on the new side that fail one after the other.
-type streak struct{ current, longest atomic.Uint64 }
+// streak is how many first attempts have failed one after the other.
+type streak struct{ atomic.Uint64 }
 
 func (s *streak) add(failed bool) {
-	if !failed {
-		if s.current.Load() != 0 {
-			s.current.Store(0)
-		}
-		return
-	}
-	run := s.current.Add(1)
-	for longest := s.longest.Load(); run > longest && !s.longest.CompareAndSwap(longest, run); {
-		longest = s.longest.Load()
+	switch {
+	case failed:
+		s.Add(1)
+	case s.Load() != 0:
+		s.Store(0)
 	}
 }
-
-// reset ends a run of which nothing more can come.
-func (s *streak) reset() {
-	s.current.Store(0)
-	s.longest.Store(0)
-}
-
-// collect is the longest run since the last call, one that goes on included.
-func (s *streak) collect() uint64 { return max(s.longest.Swap(0), s.current.Load()) }

@@ -167,9 +167,8 @@ func TestInMirrorThePairsAreShown(t *testing.T) {
 	var k Keeper
 	o := traffic("wiki", start, shift.Shifting, 0, 90, 10, time.Millisecond)
 	o.Place.Stage = shift.MirrorStage
-	for _, side := range []*judge.Tally{&o.Window.Pairs.Old, &o.Window.Pairs.New} {
-		side.Requests = 8
-		side.Latency.Add(100, 8)
+	for range 8 {
+		o.Window.Pairs = append(o.Window.Pairs, judge.Pair{Copied: true, Old: judge.Answer{Last: 100}, New: judge.Answer{Last: 100}})
 	}
 	k.Observe(o)
 	if l := k.Latencies("wiki"); len(l.Old) != 1 || l.Old[0].N != 8 || len(l.New) != 1 || l.New[0].N != 8 {
@@ -197,12 +196,11 @@ func TestDoubt(t *testing.T) {
 		want     float32
 	}{
 		{"nothing is judged", nil, -1},
-		{"all is well", &judge.Evidence{Errors: judge.Test{EValue: 0.2, Threshold: 1000}}, 0},
-		{"halfway", &judge.Evidence{Errors: judge.Test{EValue: 100, Threshold: 10000}}, 0.5},
-		{"differences", &judge.Evidence{Errors: judge.Test{EValue: 1, Threshold: 10},
-			Differences: &judge.DifferenceTest{Test: judge.Test{EValue: 1000, Threshold: 10000}}}, 0.75},
+		{"all is well", &judge.Evidence{Signals: []judge.Signal{{Name: "errors"}}}, 0},
+		{"halfway", &judge.Evidence{Signals: []judge.Signal{{Name: "errors", Part: 0.5}}}, 0.5},
+		{"the loudest", &judge.Evidence{Signals: []judge.Signal{{Name: "errors", Part: 0.1}, {Name: "differences", Part: 0.75}}}, 0.75},
 		{"the breaker", &judge.Evidence{Breaker: judge.Breaker{Run: 2, Limit: 5}}, 0.4},
-		{"beyond", &judge.Evidence{Errors: judge.Test{EValue: 1e9, Threshold: 1e3}}, 1},
+		{"beyond", &judge.Evidence{Breaker: judge.Breaker{Run: 9, Limit: 5}}, 1},
 		{"decided", &judge.Evidence{Decided: "p95"}, 1},
 	} {
 		if got := doubt(c.evidence); math.Abs(float64(got-c.want)) > 1e-6 {

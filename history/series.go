@@ -3,6 +3,7 @@ package history
 import (
 	"time"
 
+	"yadokari/judge"
 	"yadokari/shift"
 )
 
@@ -60,8 +61,12 @@ func (s *series) add(o shift.Observation) {
 	l.sums.share = float32(o.Place.Share)
 	l.sums.doubt = max(l.sums.doubt, doubt(o.Evidence))
 	l.sums.fallbacks += w.Fallbacks
-	l.sums.compared += w.Mirror.Compared
-	l.sums.different += w.Mirror.Different
+	for i := range w.Compared {
+		l.sums.compared++
+		if w.Compared[i].Different {
+			l.sums.different++
+		}
+	}
 	s.last = o.Time
 	if !watched(o.Place.State) {
 		return
@@ -77,12 +82,18 @@ func (g *stage) add(o shift.Observation) {
 	if g.name != o.Place.Stage || !g.since.Equal(o.Begun) {
 		*g = stage{name: o.Place.Stage, since: o.Begun}
 	}
-	old, new := &o.Window.Old, &o.Window.New
-	if o.Place.Stage == shift.MirrorStage {
-		old, new = &o.Window.Pairs.Old, &o.Window.Pairs.New
+	if o.Place.Stage != shift.MirrorStage {
+		g.old.add(&o.Window.Old)
+		g.new.add(&o.Window.New)
+		return
 	}
-	g.old.add(old)
-	g.new.add(new)
+	var old, new judge.Tally
+	for i := range o.Window.Pairs {
+		old.Count(&o.Window.Pairs[i].Old)
+		new.Count(&o.Window.Pairs[i].New)
+	}
+	g.old.add(&old)
+	g.new.add(&new)
 }
 
 // turn ends the steps that are over, from the finest level on.

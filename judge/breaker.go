@@ -1,41 +1,165 @@
 package judge
 
-// A breaker ends the trial at a run of failed first attempts on the new side, without statistics. What
-// strikes both sides alike (the database is gone) is no evidence against the new side: failures
-// during which the old side failed at least half of its requests as well are taken off the run. A
-// run during which the old side had no requests at all counts in full: when in doubt, users go back
-// to the old side.
-type breaker struct {
-	old, oldFailures float64 // the old side's, since the window of the new side's last success
-	forgiven         uint64  // the part of the run that happened while the old side failed as well
-	run              uint64  // what counts of the run
+import "time"
+
+// A Run is the breaker: it ends a trial at a run of failed first attempts on the new side, without
+// statistics. Five failures of one user are no run: each counts twice at most, and there must be three of
+// them (or as many as there are), unless the old side has answered every one of four times as many.
+//
+// What strikes both sides alike (the database is gone) is no evidence against the new side. A failure that
+// the old side had as well ends the run. While the old side's own users fail as well, at least every
+// other one, nothing counts. Failures of which nothing more is known (a form that must not be sent
+// twice) must go on for a second: by then it is seen whether the old side fails too.
+type Run struct {
+	limit    uint64
+	alone    bool // the old side has no users
+	users    []attempts
+	run      uint64 // failures in a row that count
+	answered uint64 // failures in a row that the old side answered, without a bound for one user
+	sure     uint64 // of run, those that the old side answered
+	age      time.Duration
+	known    map[uint64]struct{} // users of the new side, up to few
+
+	old, oldFailures float64 // the old side's requests since the run began, the latest weighing most
 }
 
-// recent is how many requests of the old side the breaker looks back on.
-const recent = 64
-
-// see takes a window and says whether the run has reached the limit (0: never).
-func (b *breaker) see(limit, streak uint64, old, new sums) bool {
-	broken := new.failures < new.requests
-	if broken {
-		b.old, b.oldFailures = 0, 0
-	}
-	b.old += old.requests
-	b.oldFailures += old.failures
-	for b.old > recent {
-		// The last window weighs most: an old side that is back is seen at once.
-		b.old /= 2
-		b.oldFailures /= 2
-	}
-	if b.shared() {
-		b.forgiven = streak
-	}
-	b.run = streak - min(b.forgiven, streak)
-	if broken {
-		b.forgiven = 0
-	}
-	return limit > 0 && new.failures > 0 && b.run >= limit
+// attempts are the failures of one user in a run.
+type attempts struct {
+	user uint64
+	n    int
 }
 
-// shared says whether the old side fails as well.
-func (b *breaker) shared() bool { return b.oldFailures > 0 && 2*b.oldFailures >= b.old }
+const (
+	recent   = 64          // requests of the old side that a Run looks back on
+	few      = 3           // users that make a run
+	settling = time.Second // for failures of which nothing more is known
+)
+
+// NewRun begins one that fails at limit failures; 0: never. With alone the old side has no users of its
+// own to compare with.
+func NewRun(limit uint64, alone bool) *Run {
+	return &Run{limit: limit, alone: alone, known: map[uint64]struct{}{}}
+}
+
+// Add takes a window and reports whether the run has reached its limit in it.
+func (r *Run) Add(w *Window) bool {
+	failed := false
+	for i := range w.Events {
+		failed = r.event(&w.Events[i]) || failed
+	}
+	for i := range w.Pairs {
+		failed = r.pair(&w.Pairs[i]) || failed
+	}
+	if r.run > 0 {
+		if r.age += w.Span; w.Span == 0 {
+			r.age = settling
+		}
+		failed = failed || r.reached()
+	}
+	return failed
+}
+
+func (r *Run) event(e *Event) bool {
+	switch {
+	case !e.New:
+		r.seeOld(e.Failed)
+	case !e.Failed:
+		r.know(e.User)
+		if e.Class&Left == 0 {
+			r.end()
+		}
+	case e.Other == FailedToo:
+		r.end()
+	case !r.shared():
+		r.know(e.User)
+		return r.fail(e.User, e.Other == Answered || e.Other == Overtaken)
+	}
+	return false
+}
+
+// pair takes what the new side did with a copy, in the mirror stage; in later ones the event has told.
+func (r *Run) pair(p *Pair) bool {
+	if !p.Copied {
+		return false
+	}
+	if !p.New.Failed || p.Old.Failed {
+		r.end()
+		return false
+	}
+	r.know(p.User)
+	return r.fail(p.User, true)
+}
+
+func (r *Run) fail(user uint64, answered bool) bool {
+	if answered {
+		r.answered++
+	}
+	if !r.counts(user) {
+		return r.reached()
+	}
+	r.run++
+	if answered {
+		r.sure++
+	}
+	return r.reached()
+}
+
+// counts reports whether one more failure of this user counts.
+func (r *Run) counts(user uint64) bool {
+	for i := range r.users {
+		if r.users[i].user == user {
+			r.users[i].n++
+			return r.users[i].n <= 2
+		}
+	}
+	if uint64(len(r.users)) < max(r.limit, few) {
+		r.users = append(r.users, attempts{user, 1})
+	}
+	return true
+}
+
+func (r *Run) reached() bool {
+	if r.limit == 0 || r.shared() {
+		return false
+	}
+	if r.answered >= 4*r.limit {
+		return !r.alone || r.age >= settling
+	}
+	if r.run < r.limit || len(r.users) < min(few, int(r.limit), max(len(r.known), 1)) {
+		return false
+	}
+	if r.alone && len(r.known) < few {
+		return false // so few users are believed only when the old side has answered
+	}
+	return r.age >= settling || !r.alone && r.sure >= r.limit
+}
+
+func (r *Run) know(user uint64) {
+	if len(r.known) < few {
+		r.known[user] = struct{}{}
+	}
+}
+
+func (r *Run) end() {
+	r.users, r.run, r.answered, r.sure, r.age = r.users[:0], 0, 0, 0, 0
+	r.old, r.oldFailures = 0, 0
+}
+
+func (r *Run) seeOld(failed bool) {
+	r.old++
+	if failed {
+		r.oldFailures++
+	}
+	if r.old > recent {
+		r.old /= 2
+		r.oldFailures /= 2
+	}
+}
+
+// shared reports whether the old side's users fail as well.
+func (r *Run) shared() bool { return r.oldFailures > 0 && 2*r.oldFailures >= r.old }
+
+// Evidence is how far the run has come.
+func (r *Run) Evidence() Breaker {
+	return Breaker{Run: r.run, Users: uint64(len(r.users)), Limit: r.limit, Shared: r.shared()}
+}

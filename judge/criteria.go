@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"math"
 
 	"yadokari/setting"
 )
@@ -17,27 +18,19 @@ type Criteria struct {
 	MinRequests uint64
 	// Breaker is the run of failed first attempts on the new side that fails the trial at once; 0: none.
 	Breaker uint64
-	// Share is the part of the requests that the stage aims to send to the new side; 0 if not known.
-	// It only helps in the first moments: what a Trial sees soon outweighs it.
+	// Share is the chance with which a user's key places him on the new side: the stage's share, exactly. At
+	// 1 no user is left to compare with; see Reference.
 	Share setting.Share
-	// Reference is what the old side did in earlier stages. With it, the new side is judged against
-	// these figures instead of the old side's part of the windows: for the stage in which the old side
-	// has no traffic left. The two are then not of the same time, and the verdict says so; latency, which
-	// follows the hour's load, is not judged.
+	// Reference is what the old side did in earlier stages. With it, the new side's failures are judged
+	// against these figures: for the stage in which the old side has no users left. Failures that the old
+	// side had as well, when it was asked, are left out. The two are not of the same time, and
+	// the verdict says so; latency, which follows the hour's load, is not judged.
 	Reference *Tally
-	// Mirror says that only copies of requests reach the new side, and that responses are compared.
+	// Mirror says that only copies of requests reach the new side: pairs are judged, and nothing else.
 	Mirror bool
 	// Old and New are what the verdict calls the two sides; "old side" and "new side" if empty.
 	Old, New string
 }
-
-// The parts of alpha. What decides slowly by nature gets little: an e-value must grow ten times as
-// large for it, which costs a latency band or a rate of differences few requests.
-const (
-	latencyPart    = 0.1 // all judged quantiles together
-	differencePart = 0.1 // with Mirror
-	referencePart  = 0.1 // of the errors' part, for the bound on the reference's rate
-)
 
 func (c Criteria) withDefaults() Criteria {
 	if !(c.Alpha > 0 && c.Alpha < 1) {
@@ -48,23 +41,16 @@ func (c Criteria) withDefaults() Criteria {
 	return c
 }
 
-// judged is a quantile with its tolerance.
-type judged struct {
-	name      string
-	quantile  float64
-	tolerance float64
-}
+// alone reports whether the old side has no users to compare with.
+func (c *Criteria) alone() bool { return !c.Mirror && c.Share >= 1 }
 
-// quantiles are those that the tolerance names.
-func (c *Criteria) quantiles() []judged {
-	var list []judged
-	add := func(name string, q float64, s *setting.Share) {
-		if s != nil {
-			list = append(list, judged{name, q, rate(float64(*s))})
-		}
+// split reports whether users are on both sides, by lot.
+func (c *Criteria) split() bool { return !c.Mirror && c.Share > 0 && c.Share < 1 }
+
+// rate brings what should be a rate between 0 and 1.
+func rate(x float64) float64 {
+	if !(x > 0) {
+		return 0
 	}
-	add("p50", 0.50, c.Tolerance.P50)
-	add("p95", 0.95, c.Tolerance.P95)
-	add("p99", 0.99, c.Tolerance.P99)
-	return list
+	return math.Min(x, 1)
 }

@@ -1,29 +1,25 @@
 package judge
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
-// coverage is that of the bounds that only inform.
-const coverage = 0.95
-
-// scarce is how many requests of the old side are enough to compare with, however many are demanded
-// of the new side.
-const scarce = 100
-
-// leaning is the e-value above which a test holds up a pass: the data speak for "worse than
-// tolerated", though not yet loud enough to fail.
-const leaning = 1.0001
+const (
+	// scarce is how many requests of the old side are enough to compare with, however many are demanded
+	// of the new side.
+	scarce = 100
+	// leaning is the e-value above which a signal holds up a pass: the data speak for "worse than
+	// tolerated", though not yet loud enough to fail.
+	leaning = 5
+	// instead is how many pairs do in place of users where those are few.
+	instead = 100
+)
 
 // Verdict says what the windows so far amount to. It may be asked for after every one.
 func (t *Trial) Verdict() Verdict {
 	e := t.evidence()
-	if t.failed == "" {
-		for i := range t.latency {
-			if exceeds(&e.Latencies[i]) {
-				t.failed = t.latency[i].name
-				break
-			}
-		}
-	}
 	if t.failed != "" {
 		e.Decided = t.failed
 		return Verdict{Fail, t.accusation(&e), e}
@@ -35,122 +31,123 @@ func (t *Trial) Verdict() Verdict {
 }
 
 func (t *Trial) evidence() Evidence {
-	old := t.baseline()
 	e := Evidence{
 		Alpha:     t.criteria.Alpha,
-		Old:       figures(old),
+		Old:       figures(t.baseline()),
 		New:       figures(&t.new),
-		Reference: t.criteria.Reference != nil,
-		Errors:    Test{t.errors.value(), t.errorsAt, rate(float64(t.criteria.Tolerance.Errors))},
-		Breaker:   Breaker{t.breaker.run, t.criteria.Breaker, t.breaker.shared()},
+		Missed:    t.missed,
+		Reference: t.reference != nil,
+		Signals:   t.signals(),
+		Breaker:   t.run.Evidence(),
 	}
-	if len(t.latency) > 0 {
-		e.Latencies = make([]LatencyTest, len(t.latency))
-	}
-	for i := range t.latency {
-		e.Latencies[i] = t.latency[i].test(&old.Latency, &t.new.Latency)
-	}
-	if t.criteria.Mirror {
-		m := t.mirror
-		compared, different := float64(m.Compared), float64(m.Different)
-		low, high := rateBounds(different, compared, 1-coverage)
-		e.Differences = &DifferenceTest{
-			Test:     Test{t.differences.value(), t.differencesAt, rate(float64(t.criteria.Tolerance.Differences))},
-			Compared: m.Compared, Different: m.Different, Noisy: m.Noisy,
-			Rate: ratio(different, compared), Low: low, High: high, Coverage: coverage,
+	e.Old.Users, e.New.Users = t.usual.served()
+	for _, s := range e.Signals {
+		if s.Name == signalErrors && s.Unit == Users {
+			e.Old.FailedUsers, e.New.FailedUsers = s.Old, s.New
 		}
 	}
 	return e
 }
 
-func figures(s *Tally) Figures {
-	requests, failures := float64(max(s.Requests, s.Failures)), float64(s.Failures)
-	low, high := rateBounds(failures, requests, 1-coverage)
-	return Figures{max(s.Requests, s.Failures), s.Failures, ratio(failures, requests), low, high, coverage}
+// baseline is what the new side is compared with.
+func (t *Trial) baseline() *Tally {
+	if t.criteria.Reference != nil {
+		return t.criteria.Reference
+	}
+	return &t.old
 }
 
-func ratio(part, all float64) float64 {
-	if all == 0 {
-		return 0
-	}
-	return part / all
-}
+func figures(s *Tally) Figures { return Figures{Requests: s.Requests, Failures: s.Failures} }
 
-func (l *latencyTrial) test(old, new *Histogram) LatencyTest {
-	was, is := l.bander.of(old), l.bander.of(new)
-	test := LatencyTest{
-		Quantile:  l.name,
-		Old:       was.latency(old),
-		New:       is.latency(new),
-		Tolerance: l.tolerance,
-		Coverage:  1 - l.alpha,
-	}
-	if test.Old.High != nil {
-		limit := *test.Old.High * (1 + l.tolerance)
-		test.Limit = &limit
-	}
-	return test
-}
-
-func (b band) latency(h *Histogram) Latency {
-	l := Latency{Requests: h.total, Low: seconds(b.lowest())}
-	if h.total > 0 {
-		l.Estimate = middle(b.estimate).Seconds()
-	}
-	if high := b.highest(); !math.IsInf(high, 1) {
-		high = seconds(high)
-		l.High = &high
-	}
-	return l
-}
-
-// exceeds says that the new side's quantile is beyond what is tolerated, whichever of the values
-// within both bands are the true ones.
-func exceeds(l *LatencyTest) bool { return l.Limit != nil && l.New.Low > *l.Limit }
-
-// missing is what a pass waits for.
-func (t *Trial) missing(e *Evidence) []Need {
-	var list []Need
-	count := func(what string, old bool, have, want uint64) {
-		if have < want {
-			list = append(list, Need{what, have, want, old, thousands(have) + " of " + thousands(want) + " " + what})
+// signals are the tests with what they have seen, the loudest first.
+func (t *Trial) signals() []Signal {
+	var list []Signal
+	if len(t.experiments) > 0 {
+		for i, m := range t.experiments[0].marks {
+			if m.part > 0 {
+				list = append(list, t.userSignal(i))
+			}
 		}
 	}
-	c := &t.criteria
-	if c.Mirror {
-		count("compared requests", false, t.mirror.Compared, max(c.MinRequests, 1))
-		count("requests on the "+c.New, false, t.new.Requests, 1)
-	} else {
-		count("requests on the "+c.New, false, t.new.Requests, max(c.MinRequests, 1))
+	if t.reference != nil {
+		list = append(list, t.referenceSignal())
 	}
-	count("requests on the "+c.Old, true, e.Old.Requests, min(max(c.MinRequests, 1), scarce))
-	for i := range t.latency {
-		name, enough := t.latency[i].name, t.latency[i].bander.sufficient
-		count("answers of the "+c.New+" for a bound on "+name, false, e.Latencies[i].New.Requests, enough)
-		count("answers of the "+c.Old+" for a bound on "+name, true, e.Latencies[i].Old.Requests, enough)
+	for _, p := range t.pairs {
+		list = append(list, t.pairSignal(p))
 	}
-	if len(list) > 0 {
-		return list
-	}
-	return t.doubts(e)
-}
-
-// doubts are the tests that speak against the new side without having decided.
-func (t *Trial) doubts(e *Evidence) []Need {
-	var list []Need
-	doubt := func(what, text string) { list = append(list, Need{What: what, Text: text}) }
-	if e.Errors.EValue > leaning {
-		doubt("errors", "more requests to tell whether failures are more only by chance: "+t.failures(e)+", "+e.Errors.standing())
-	}
-	if d := e.Differences; d != nil && d.EValue > leaning {
-		doubt("differences", "more compared requests to tell whether differences are more only by chance: "+d.words()+", "+d.standing())
-	}
-	for i := range e.Latencies {
-		l := &e.Latencies[i]
-		was, is := Bucket(duration(l.Old.Estimate)), Bucket(duration(l.New.Estimate))
-		if bound(is) > bound(was+1)*(1+l.Tolerance) {
-			doubt(l.Quantile, "more requests to tell whether "+l.Quantile+" is longer only by chance: "+t.estimates(l))
-		}
-	}
+	list = append(list, t.differenceSignal())
+	slices.SortStableFunc(list, func(a, b Signal) int { return cmp.Compare(b.Part, a.Part) })
 	return list
 }
+
+// userSignal is a mark in that of the experiments in which it speaks loudest.
+func (t *Trial) userSignal(i int) Signal {
+	var loudest Signal
+	for j, x := range t.experiments {
+		test, m := x.current(i), &x.marks[i]
+		scale := x.seen.scale()
+		s := Signal{Name: m.name, Unit: Users, Old: test.old * scale, New: test.new * scale,
+			EValue: test.value(), Threshold: test.threshold, Tolerance: m.tolerated}
+		if m.limit != nil {
+			s.Tolerance = m.limit.growth
+			t.limits(&s, m.limit)
+		}
+		s.Part = part(s.EValue, s.Threshold)
+		if j == 0 || s.Part > loudest.Part {
+			loudest = s
+			loudest.Text = t.userWords(&s, m)
+		}
+	}
+	return loudest
+}
+
+// limits adds to a signal the limit beyond which an answer counts, and what is usual.
+func (t *Trial) limits(s *Signal, l *limit) {
+	if l.old < 0 {
+		return
+	}
+	if l.short {
+		s.Limit = math.Floor(bound(l.old) / 1e3)
+		return
+	}
+	s.Limit = seconds(bound(l.old + 1))
+	if l.name == signalFirstByte {
+		return
+	}
+	s.OldEstimate = t.old.Latency.Quantile(l.quantile).Seconds()
+	s.NewEstimate = t.new.Latency.Quantile(l.quantile).Seconds()
+}
+
+func (t *Trial) pairSignal(p *pairTest) Signal {
+	s := Signal{Name: p.name, Unit: Pairs, Old: p.old, New: p.new, Of: p.of, EValue: p.value(), Threshold: p.threshold, Tolerance: p.granted}
+	if p.limit != nil {
+		s.Tolerance = p.limit.growth
+		t.limits(&s, p.limit)
+	}
+	s.Part, s.Text = part(s.EValue, s.Threshold), t.pairWords(p)
+	return s
+}
+
+func (t *Trial) differenceSignal() Signal {
+	d := t.differences
+	return Signal{Name: signalDifferences, Unit: Answers, New: d.different, Of: d.compared, EValue: d.value(), Threshold: d.threshold,
+		Tolerance: d.granted, Part: part(d.value(), d.threshold), Text: d.text()}
+}
+
+func (t *Trial) referenceSignal() Signal {
+	r := t.reference
+	s := Signal{Name: signalErrors, Unit: Users, New: r.failed * r.seen.scale(), EValue: r.value(), Threshold: r.threshold, Tolerance: rate(float64(t.criteria.Tolerance.Errors))}
+	s.Part, s.Text = part(s.EValue, s.Threshold), t.referenceWords()
+	return s
+}
+
+// part is how far an e-value has come on its way to the threshold.
+func part(value, threshold float64) float64 {
+	if value <= 1 || threshold <= 1 {
+		return 0
+	}
+	return math.Min(math.Log(value)/math.Log(threshold), 1)
+}
+
+// seconds turns nanoseconds into the unit of the evidence.
+func seconds(ns float64) float64 { return ns / 1e9 }

@@ -1,152 +1,170 @@
 package judge
 
-import "math"
-
 // A Trial judges one stage of one route. It takes windows as they come and may be asked for its
 // verdict at any time; the chance that it ever fails a side that is within the tolerance is at most
 // Criteria.Alpha. The placement of users must not change during a Trial: every stage has its own. A
 // Trial is not safe for concurrent use.
 //
+// In a stage with users on both sides, users are compared: see experiment. One experiment runs from the
+// beginning; others begin later and see every user anew, because a user who has failed once, in an outage
+// that both sides had, can tell nothing more to the first. Each has its own part of alpha (a union bound), since
+// what one has seen of a user is known to the next. In every stage pairs are compared as far as there are
+// any.
+//
 // Once failed a Trial stays failed: it takes no more windows, and its verdict shows what it failed on.
 type Trial struct {
 	criteria Criteria
-	latency  []latencyTrial
 
-	old, new Tally
-	mirror   Comparison
+	old, new    Tally
+	missed      uint64
+	usual       census
+	experiments []*experiment // the first, and the latest two
+	begun       int           // experiments after the first
+	pairs       []*pairTest   // failures first; in mirror latencies too
+	differences *differenceTest
+	reference   *referenceTest
+	run         *Run
 
-	urn         urn
-	errors      wager
-	granted     float64 // failures a request that the new side may have of its own
-	differences wager
-	breaker     breaker
-
-	errorsAt, differencesAt float64 // the e-values that fail
-	failed                  string  // the test that failed
+	wanted uint64 // users of the new side without whom nothing can be seen
+	failed string // the signal that failed
 }
-
-// latencyTrial is one judged quantile.
-type latencyTrial struct {
-	judged
-	bander bander
-	alpha  float64
-}
-
-// sums are the requests and failures of one side in one window, made consistent.
-type sums struct{ requests, failures float64 }
 
 // NewTrial begins a stage.
 func NewTrial(c Criteria) *Trial {
 	c = c.withDefaults()
-	t := &Trial{
-		criteria:    c,
-		urn:         newUrn(float64(c.Share)),
-		errors:      newWager(&sides),
-		granted:     rate(float64(c.Tolerance.Errors)),
-		differences: newWager(&multiples),
+	t := &Trial{criteria: c, usual: newCensus(), run: NewRun(c.Breaker, c.alone()), wanted: usersToSee(&c)}
+	tolerated := rate(float64(c.Tolerance.Errors))
+	part := pairsPart
+	switch {
+	case c.Mirror:
+		part = mirrorPairsPart
+	case c.split():
+		t.experiments = []*experiment{newExperiment(&t.criteria, c.Alpha*(1-laterPart))}
+	case c.Reference != nil:
+		t.reference = newReferenceTest(c.Reference, c.Alpha*errorsPart, tolerated)
 	}
-	left := c.Alpha
-	quantiles := c.quantiles()
-	if c.Reference != nil {
-		quantiles = nil // how long an answer takes follows the load, which was another when the reference was taken
-	}
-	for _, q := range quantiles {
-		alpha := c.Alpha * latencyPart / float64(len(quantiles))
-		left -= alpha
-		// Half for each side's bound.
-		t.latency = append(t.latency, latencyTrial{q, newBander(q.quantile, alpha/2), alpha})
+	if c.Tolerance.Errors < 1 {
+		t.pairs = append(t.pairs, newPairTest(1/(c.Alpha*part), tolerated))
 	}
 	if c.Mirror {
-		left -= c.Alpha * differencePart
-		t.differencesAt = 1 / (c.Alpha * differencePart)
+		limits := c.latencies()
+		for _, l := range limits {
+			t.pairs = append(t.pairs, newPairLatencyTest(float64(len(limits))/(c.Alpha*mirrorLatencyPart), l, c.Tolerance.SlowFor))
+		}
 	}
-	if c.Reference != nil {
-		// The new side is granted what the old side may have failed at worst.
-		worst := rateAtMost(c.Reference, left*referencePart)
-		t.granted = math.Min(t.granted+worst, 1)
-		t.errors = newWager(&multiples)
-		left *= 1 - referencePart
-	}
-	t.errorsAt = 1 / left
+	t.differences = newDifferenceTest(1/(c.Alpha*differencesPart), rate(float64(c.Tolerance.Differences)))
 	return t
 }
 
-// rateAtMost is the upper bound of a rate; the bounds of both sides share alpha evenly, only one is used.
-func rateAtMost(r *Tally, alpha float64) float64 {
-	requests := float64(max(r.Requests, r.Failures))
-	_, high := rateBounds(float64(r.Failures), requests, alpha)
-	return high
-}
-
-// rate brings what should be a rate between 0 and 1.
-func rate(x float64) float64 {
-	if !(x > 0) {
-		return 0
-	}
-	return math.Min(x, 1)
-}
-
-// Add takes one window, of any length and with any number of requests, also one. Failures within a
-// window may have one cause, so a window should be as long as it takes to load a page, if it can. Counts
-// that cannot be (more failures than requests) are read as so many requests. w is not kept.
-func (t *Trial) Add(w *Window) {
+// Add takes one window, of any length and with any number of requests, also one, and reports whether the trial
+// has failed. w is not kept.
+func (t *Trial) Add(w *Window) (failed bool) {
 	if t.failed != "" {
-		return
+		return true
 	}
-	from := Pairs{w.Old, w.New}
-	if t.criteria.Mirror {
-		from = w.Pairs
+	t.count(w)
+	t.missed = plus(t.missed, w.Missed)
+	for i := range w.Events {
+		t.usual.add(&w.Events[i])
 	}
-	old, new := t.old.add(&from.Old), t.new.add(&from.New)
-	t.addErrors(old, new)
-	if t.breaker.see(t.criteria.Breaker, w.Streak, old, new) {
+	for _, x := range t.experiments {
+		x.add(w, &t.usual)
+	}
+	if t.reference != nil {
+		t.reference.add(w)
+	}
+	t.addPairs(w)
+	if t.run.Add(w) {
 		t.failed = "breaker"
+	} else {
+		t.failed = t.worst()
+	}
+	t.renew()
+	return t.failed != ""
+}
+
+// count keeps the figures: in the mirror stage of the requests that both sides had. What the old side
+// answers besides, a page that the browser has already or a form, is of another kind.
+func (t *Trial) count(w *Window) {
+	if !t.criteria.Mirror {
+		t.old.Merge(&w.Old)
+		t.new.Merge(&w.New)
 		return
 	}
-	if t.criteria.Mirror {
-		t.addComparison(w.Mirror)
+	for i := range w.Pairs {
+		t.old.Count(&w.Pairs[i].Old)
+		t.new.Count(&w.Pairs[i].New)
+	}
+}
+
+func (t *Trial) addPairs(w *Window) {
+	for i := range w.Pairs {
+		p := &w.Pairs[i]
+		if p.Copied {
+			t.usual.pair(p)
+		}
+		for _, test := range t.pairs {
+			if test.limit != nil {
+				test.limit.settle(&t.usual)
+			}
+			test.add(p)
+		}
+	}
+	for _, test := range t.pairs {
+		test.tick(w.Span)
+	}
+	for i := range w.Compared {
+		t.differences.add(&w.Compared[i])
+	}
+}
+
+// worst names the first signal that has reached its threshold; empty: none.
+func (t *Trial) worst() string {
+	for _, x := range t.experiments {
+		if x.failed != "" {
+			return x.failed
+		}
+	}
+	for _, p := range t.pairs {
+		if p.value() >= p.threshold {
+			return p.name
+		}
 	}
 	switch {
-	case t.errors.value() >= t.errorsAt:
-		t.failed = "errors"
-	case t.criteria.Mirror && t.differences.value() >= t.differencesAt:
-		t.failed = "differences"
+	case t.reference != nil && t.reference.value() >= t.reference.threshold:
+		return signalErrors
+	case t.differences.value() >= t.differences.threshold:
+		return signalDifferences
 	}
+	return ""
 }
 
-func (t *Trial) addErrors(old, new sums) {
-	if t.criteria.Reference != nil {
-		// With no share a failure of the new side is always one of its own, which it has a grant for.
-		t.errors.bet(0, 0, new.failures, new.requests, t.granted)
-		return
-	}
-	if old.requests == 0 && new.requests == 0 {
-		return
-	}
-	share := 1.0
-	if old.failures+new.failures > 0 || t.granted > 0 && new.requests > 0 {
-		share = t.urn.share(old.requests, new.requests)
-	}
-	t.errors.bet(share, old.failures, new.failures, new.requests, t.granted)
-	t.urn.put(old, new)
-}
+const (
+	lateStart = 500 // requests of the new side before the first later experiment
+	lateGrow  = 1.5 // the same again in these proportions
+	lateWorn  = 200 // requests of the new side after which an experiment may be worn
+	lateMost  = 2   // later experiments at once
+)
 
-func (t *Trial) addComparison(c Comparison) {
-	compared := max(c.Compared, c.Different)
-	if compared == 0 {
+// renew begins another experiment when the latest has seen as many requests as all before it, or has
+// marked so many users that few are left to tell of a change. Both do not depend on who is where.
+func (t *Trial) renew() {
+	if len(t.experiments) == 0 || t.failed != "" {
 		return
 	}
-	t.mirror.Compared = plus(t.mirror.Compared, compared)
-	t.mirror.Different = plus(t.mirror.Different, c.Different)
-	t.mirror.Noisy = plus(t.mirror.Noisy, c.Noisy)
-	tolerated := rate(float64(t.criteria.Tolerance.Differences))
-	t.differences.bet(0, 0, float64(c.Different), float64(compared), tolerated)
-}
-
-// baseline is what the new side is compared with.
-func (t *Trial) baseline() *Tally {
-	if t.criteria.Reference != nil {
-		return t.criteria.Reference
+	first, last := t.experiments[0], t.experiments[len(t.experiments)-1]
+	old, new := t.usual.served()
+	due := float64(first.requests) >= float64(first.requests-last.requests)*lateGrow && last.requests >= lateStart
+	if t.begun == 0 {
+		due = first.requests >= lateStart
 	}
-	return &t.old
+	if !due && !(last.requests >= lateWorn && last.worn(old+new)) {
+		return
+	}
+	t.begun++
+	part := laterPart / float64(t.begun*(t.begun+1))
+	t.experiments = append(t.experiments, newExperiment(&t.criteria, t.criteria.Alpha*part))
+	if len(t.experiments) > 1+lateMost {
+		t.experiments = append(t.experiments[:1], t.experiments[2:]...)
+	}
 }

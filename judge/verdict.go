@@ -48,86 +48,76 @@ type Verdict struct {
 
 // Evidence is all that a verdict was made from.
 type Evidence struct {
-	// Decided names the test that failed: breaker, errors, differences, p50, p95 or p99; else empty.
+	// Decided names the signal that failed, or is breaker; else empty.
 	Decided string `json:"decided,omitempty"`
-	// Alpha is the chance that the statistics ever condemn a side that is as good, all tests together.
+	// Alpha is the chance that the statistics ever condemn a side that is as good, all signals together.
 	Alpha float64 `json:"alpha"`
 	Old   Figures `json:"old"`
 	New   Figures `json:"new"`
+	// Missed is how many requests were not looked at because there were too many at once.
+	Missed uint64 `json:"missed,omitempty"`
 	// Reference says that Old is from earlier stages, not from the same time as New.
 	Reference bool `json:"reference,omitempty"`
-	// Errors is the test of the failures.
-	Errors Test `json:"errors"`
-	// Latencies are the tests of the judged quantiles.
-	Latencies []LatencyTest `json:"latencies,omitempty"`
-	// Differences is the test of the compared responses, in the mirror stage.
-	Differences *DifferenceTest `json:"differences,omitempty"`
-	Breaker     Breaker         `json:"breaker"`
+	// Signals are the tests, the most important first.
+	Signals []Signal `json:"signals"`
+	Breaker Breaker  `json:"breaker"`
 	// Missing is what a pass still waits for.
 	Missing []Need `json:"missing,omitempty"`
 }
 
-// Figures are the counts of one side and its rate of failures.
+// Figures are the counts of one side.
 type Figures struct {
 	Requests uint64 `json:"requests"`
 	Failures uint64 `json:"failures"`
-	// Rate is Failures/Requests; Low and High enclose the true rate at every moment at once with the
-	// chance Coverage, if requests fail independently of each other. Bounds inform; they do not decide.
-	Rate     float64 `json:"rate"`
-	Low      float64 `json:"low"`
-	High     float64 `json:"high"`
-	Coverage float64 `json:"coverage"`
+	// Users is how many users the side has served, exact up to some thousands and within 3 % beyond.
+	Users uint64 `json:"users"`
+	// FailedUsers is how many of them met a failure.
+	FailedUsers uint64 `json:"failedUsers"`
 }
 
-// Test is a bet against "the new side is as good": the trial fails once EValue reaches Threshold.
-type Test struct {
+// What a Signal counts.
+const (
+	Users   = "users"   // each user once, however often it happens to him
+	Pairs   = "pairs"   // requests that both sides were asked and answered differently
+	Answers = "answers" // pages of a user that were compared
+)
+
+// Signal is one bet against "the new side is as good": the trial fails once EValue reaches Threshold.
+type Signal struct {
+	// Name is errors, pairs, differences, a latency (p50, p95, p99, firstByte), size, stalled, or a class of
+	// answers as tolerate: names it.
+	Name string `json:"name"`
+	// Unit is what Old and New count: users, pairs or answers.
+	Unit string `json:"unit"`
+	Old  uint64 `json:"old"`
+	New  uint64 `json:"new"`
+	// Of is how many there were in all: of pairs and of answers; 0 for users, of whom Figures tells.
+	Of uint64 `json:"of,omitempty"`
 	// EValue is how many times over the data outweigh "as good"; below 1 they speak for it.
 	EValue float64 `json:"eValue"`
-	// Threshold is one by the test's part of alpha.
+	// Threshold is one by the signal's part of alpha.
 	Threshold float64 `json:"threshold"`
-	// Tolerance is the rate that the new side is granted on top of the old one's.
+	// Part is how far EValue has come on its way to Threshold, as logarithms: 0 to 1.
+	Part float64 `json:"part"`
+	// Tolerance is what tolerate: grants.
 	Tolerance float64 `json:"tolerance"`
-}
-
-// LatencyTest compares one quantile: the trial fails once New.Low exceeds Old.High times 1+Tolerance.
-type LatencyTest struct {
-	// Quantile is p50, p95 or p99.
-	Quantile  string  `json:"quantile"`
-	Old       Latency `json:"old"`
-	New       Latency `json:"new"`
-	Tolerance float64 `json:"tolerance"`
-	// Limit is Old.High times 1+Tolerance in seconds; absent while Old.High is.
-	Limit *float64 `json:"limit,omitempty"`
-	// Coverage is the chance that, at every moment at once, Old.High and New.Low are on the right side.
-	Coverage float64 `json:"coverage"`
-}
-
-// Latency is a quantile of one side, in seconds.
-type Latency struct {
-	Requests uint64  `json:"requests"`
-	Estimate float64 `json:"estimate"`
-	Low      float64 `json:"low"`
-	// High is absent as long as there are too few requests for an upper bound.
-	High *float64 `json:"high,omitempty"`
-}
-
-// DifferenceTest is the test of compared responses. Rate, Low, High and Coverage are as in Figures.
-type DifferenceTest struct {
-	Test
-	Compared  uint64  `json:"compared"`
-	Different uint64  `json:"different"`
-	Noisy     uint64  `json:"noisy"`
-	Rate      float64 `json:"rate"`
-	Low       float64 `json:"low"`
-	High      float64 `json:"high"`
-	Coverage  float64 `json:"coverage"`
+	// Limit is, for a latency, the time in seconds from which on an answer of the old side counts as slow,
+	// for size the length in bytes below which one counts as short; 0: not known yet.
+	Limit float64 `json:"limit,omitempty"`
+	// OldEstimate and NewEstimate are, for a latency, the quantile in seconds; 0: not known.
+	OldEstimate float64 `json:"oldEstimate,omitempty"`
+	NewEstimate float64 `json:"newEstimate,omitempty"`
+	// Text says it in words: "7 users failed on containers, 0 on vm".
+	Text string `json:"text"`
 }
 
 // Breaker is the run of failures on the new side.
 type Breaker struct {
-	// Run is the longest run reported with the last window, less the part during which the old side
-	// failed as well.
+	// Run is how many first attempts have failed one after the other, each user twice at most, those left
+	// out that the old side failed as well.
 	Run uint64 `json:"run"`
+	// Users is how many users they were.
+	Users uint64 `json:"users"`
 	// Limit is the run that fails the trial; 0: none.
 	Limit uint64 `json:"limit"`
 	// Shared says that the old side fails as well, so that the run does not count.
@@ -136,13 +126,15 @@ type Breaker struct {
 
 // Need is one thing a pass waits for.
 type Need struct {
-	// What is what is counted: "requests on the new side".
+	// What is what is counted: "requests on containers".
 	What string `json:"what"`
 	// Have of Want are there; both 0 where only time tells.
 	Have uint64 `json:"have"`
 	Want uint64 `json:"want"`
 	// Old says that the old side's requests are what is counted.
 	Old bool `json:"old,omitempty"`
+	// Users says that users are counted, not requests.
+	Users bool `json:"users,omitempty"`
 	// Text says it in words.
 	Text string `json:"text"`
 }

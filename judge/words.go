@@ -11,23 +11,24 @@ import (
 // accusation is the reason of a fail.
 func (t *Trial) accusation(e *Evidence) string {
 	c := &t.criteria
-	switch t.failed {
-	case "breaker":
-		return fmt.Sprintf("%s: %s first attempts failed one after the other, %s are the limit (%s meanwhile: %s of %s failed)",
-			c.New, thousands(e.Breaker.Run), thousands(e.Breaker.Limit), c.Old,
-			thousands(uint64(t.breaker.oldFailures)), thousands(uint64(t.breaker.old)))
-	case "errors":
-		return t.failures(e) + ": " + e.Errors.standing() + t.caveat()
-	case "differences":
-		return e.Differences.words() + ": " + e.Differences.standing()
+	if t.failed == "breaker" {
+		return fmt.Sprintf("%s: %s first attempts of %s failed one after the other, %s are the limit",
+			c.New, thousands(e.Breaker.Run), users(e.Breaker.Users), thousands(e.Breaker.Limit))
 	}
-	for i := range e.Latencies {
-		if l := &e.Latencies[i]; l.Quantile == t.failed {
-			return fmt.Sprintf("%s of %s is at least %s, of %s at most %s: more than the tolerated %s longer%s",
-				l.Quantile, c.New, short(l.New.Low), c.Old, short(*l.Old.High), percent(l.Tolerance), t.caveat())
+	for i := range e.Signals {
+		if s := &e.Signals[i]; s.Name == t.failed && s.EValue >= s.Threshold {
+			return s.Text + t.shares(e, s) + ": " + s.standing() + t.caveat()
 		}
 	}
 	return t.failed
+}
+
+// shares says how many users are where, of a signal that counts users on both sides.
+func (t *Trial) shares(e *Evidence, s *Signal) string {
+	if s.Unit != Users || e.Reference {
+		return ""
+	}
+	return fmt.Sprintf("; %s of %s are on %s", thousands(e.New.Users), users(e.Old.Users+e.New.Users), t.criteria.New)
 }
 
 // wish is the reason of "not enough traffic".
@@ -41,54 +42,82 @@ func (t *Trial) wish(e *Evidence) string {
 
 // praise is the reason of a pass.
 func (t *Trial) praise(e *Evidence) string {
-	texts := []string{t.failures(e)}
-	for i := range e.Latencies {
-		texts = append(texts, t.estimates(&e.Latencies[i]))
+	c := &t.criteria
+	var texts []string
+	if c.split() {
+		texts = append(texts, fmt.Sprintf("%s of %s are on %s", thousands(e.New.Users), users(e.Old.Users+e.New.Users), c.New))
 	}
-	if e.Differences != nil {
-		texts = append(texts, e.Differences.words())
+	for _, s := range e.Signals {
+		if s.Name == signalErrors || s.New > 0 && (s.Name == signalPairs || s.Name == signalDifferences) || c.Mirror && (s.Name == signalPairs || s.Name == signalDifferences) {
+			texts = append(texts, s.Text)
+		}
 	}
 	return strings.Join(texts, "; ") + ": nothing speaks for worse than tolerated" + t.caveat()
 }
 
-// failures compares both rates: "containers fail 4.8 % (29 of 604), vm 0.1 % (12 of 11,480)".
-func (t *Trial) failures(e *Evidence) string {
-	text := fmt.Sprintf("%s failed %s, %s %s", t.criteria.New, e.New.words(), t.criteria.Old, e.Old.words())
-	if e.Errors.Tolerance > 0 {
-		text += ", " + percent(e.Errors.Tolerance) + " more tolerated"
+// userWords: "7 users failed on containers, 0 on vm".
+func (t *Trial) userWords(s *Signal, m *mark) string {
+	words := m.words
+	switch {
+	case m.limit == nil || s.Limit == 0:
+	case m.limit.short:
+		words += fmt.Sprintf(" (%s bytes, %s less tolerated)", thousands(uint64(s.Limit)), percent(m.limit.growth))
+	default:
+		words += fmt.Sprintf(" (%s, %s longer tolerated)", short(s.Limit), percent(m.limit.growth))
 	}
-	return text
+	return fmt.Sprintf("%s %s on %s, %s on %s", users(s.New), words, t.criteria.New, thousands(s.Old), t.criteria.Old)
 }
 
-func (f Figures) words() string {
-	return fmt.Sprintf("%s (%s of %s)", percent(f.Rate), thousands(f.Failures), thousands(f.Requests))
+// pairWords: "of 240 requests asked on both sides 12 failed on containers only, 0 on vm only".
+func (t *Trial) pairWords(p *pairTest) string {
+	words := p.words
+	if p.limit != nil {
+		words = "were slow (" + p.name + ")"
+	}
+	return fmt.Sprintf("of %s requests asked on both sides %s %s on %s only, %s on %s only",
+		thousands(p.of), thousands(p.new), words, t.criteria.New, thousands(p.old), t.criteria.Old)
 }
 
-func (d *DifferenceTest) words() string {
-	return fmt.Sprintf("%s of compared responses differ (%s of %s), %s tolerated",
-		percent(d.Rate), thousands(d.Different), thousands(d.Compared), percent(d.Tolerance))
+func (t *Trial) referenceWords() string {
+	return fmt.Sprintf("%s failed on %s where %s did not, at most %s a request were expected",
+		users(t.reference.failed*t.reference.seen.scale()), t.criteria.New, t.criteria.Old, percent(t.reference.granted))
 }
 
-func (t *Trial) estimates(l *LatencyTest) string {
-	return fmt.Sprintf("%s is %s on %s, %s on %s", l.Quantile, short(l.New.Estimate), t.criteria.New,
-		short(l.Old.Estimate), t.criteria.Old)
+func (d *differenceTest) text() string {
+	return fmt.Sprintf("%s of %s compared answers differ (%s), %s tolerated", thousands(d.different), thousands(d.compared),
+		percent(ratio(float64(d.different), float64(d.compared))), percent(d.granted))
+}
+
+func ratio(part, all float64) float64 {
+	if all == 0 {
+		return 0
+	}
+	return part / all
 }
 
 // standing compares the e-value with its threshold.
-func (t Test) standing() string {
+func (s *Signal) standing() string {
 	relation := "is below"
-	if t.EValue >= t.Threshold {
+	if s.EValue >= s.Threshold {
 		relation = "reaches"
 	}
-	return "e-value " + value(t.EValue) + " " + relation + " " + value(t.Threshold)
+	return "e-value " + value(s.EValue) + " " + relation + " " + value(s.Threshold)
 }
 
 // caveat says when the two sides are not of the same time.
 func (t *Trial) caveat() string {
-	if t.criteria.Reference == nil {
+	if t.reference == nil {
 		return ""
 	}
 	return " (" + t.criteria.Old + ": figures of earlier stages, not of the same time)"
+}
+
+// users counts them in words.
+func users(n uint64) string {
+	if n == 1 {
+		return "1 user"
+	}
+	return thousands(n) + " users"
 }
 
 // thousands groups digits: 11,480.
@@ -129,12 +158,10 @@ func percent(x float64) string {
 
 // short writes seconds as a duration of three digits: 312ms, 1.24s.
 func short(s float64) string {
-	d := duration(s)
+	d := time.Duration(s * float64(time.Second))
 	unit := time.Duration(1)
 	for d/unit >= 1000 {
 		unit *= 10
 	}
 	return d.Round(unit).String()
 }
-
-func duration(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

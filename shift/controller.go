@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"yadokari/judge"
 )
 
 const (
@@ -118,13 +120,16 @@ type route struct {
 	pending      *change   // being saved
 	promoteAfter time.Time // not before, after a promotion that failed
 
-	trial   trial     // nil unless shifting or paused
-	begun   time.Time // when what ends began to be counted for it
-	found   finding
-	stage   sums // of the stage; what is older is in journey
-	journey sums // the old side in the stages of this journey that ended
-	minute  minute
-	pace    pace
+	trial     trial     // nil unless shifting or paused
+	begun     time.Time // when what ends began to be counted for it
+	found     finding
+	stage     sums       // of the stage; what is older is in journey
+	run       *judge.Run // the breaker of a route that is done
+	worded    time.Time  // when the verdict was last put in words
+	collected time.Time  // when the data plane was last asked what it did
+	journey   sums       // the old side in the stages of this journey that ended
+	minute    minute
+	pace      pace
 
 	published time.Time // when subscribers last heard of it
 	news      bool      // something was counted since

@@ -210,7 +210,7 @@ type world struct {
 var somebody = Actor{Name: "aiko"}
 
 func testConfig() *Config {
-	p95 := setting.Share(0.2)
+	p95 := setting.Growth(0.2)
 	return &Config{Stages: []string{"mirror", "5%", "50%", "100%"}, Hold: time.Minute, MinRequests: 100, Promote: Auto,
 		Tolerate: judge.Tolerance{Errors: 0.001, P95: &p95, Differences: 0.01}, Alpha: 0.001, Breaker: 5}
 }
@@ -288,38 +288,61 @@ func (w *world) expect(state State, share setting.Share) {
 	}
 }
 
-// healthy is 10 requests a tick, split by the share; each takes 20 ms.
-func healthy(p Placement, w *judge.Window) {
-	n := uint64(float64(p.Share)*10 + 0.5)
-	n = max(n, 1)
-	if p == (Placement{}) {
-		n = 0
+// requests are n requests of as many users on one side; those that do not fail take 20 ms.
+func requests(w *judge.Window, new bool, n int, failed bool) {
+	side := &w.Old
+	if new {
+		side = &w.New
 	}
-	w.New.Requests += n
-	w.New.Latency.Add(judge.Bucket(20*time.Millisecond), n)
-	if p.Mirror {
-		w.Mirror.Compared += n
-		for _, side := range []*judge.Tally{&w.Pairs.Old, &w.Pairs.New} {
-			side.Requests += n
-			side.Latency.Add(judge.Bucket(20*time.Millisecond), n)
+	for range n {
+		a := judge.Answer{Failed: failed, First: -1, Last: -1, Size: -1}
+		if !failed {
+			a.First, a.Last = int16(judge.Bucket(20*time.Millisecond)), int16(judge.Bucket(20*time.Millisecond))
 		}
-	}
-	if p.Share < 1 {
-		w.Old.Requests += 10 - n
-		w.Old.Latency.Add(judge.Bucket(20*time.Millisecond), 10-n)
+		side.Count(&a)
+		w.Events = append(w.Events, judge.Event{User: uint64(time.Now().UnixNano() + int64(len(w.Events))), New: new, Answer: a})
+		if failed && new {
+			w.Events[len(w.Events)-1].Other = judge.Answered
+			w.Fallbacks++
+		}
 	}
 }
 
+// copies are n requests of the mirror stage, of which the new side got copies.
+func copies(w *judge.Window, n int, failed bool) {
+	good := judge.Answer{First: 100, Last: 100, Size: -1}
+	for range n {
+		p := judge.Pair{User: uint64(time.Now().UnixNano() + int64(len(w.Pairs))), Copied: true, Old: good, New: good}
+		if failed {
+			p.New = judge.Answer{Failed: true, First: -1, Last: -1, Size: -1}
+		}
+		w.New.Count(&p.New)
+		w.Pairs = append(w.Pairs, p)
+		w.Compared = append(w.Compared, judge.Comparison{Unit: p.User})
+	}
+}
+
+// healthy is 10 requests a tick, split by the share.
+func healthy(p Placement, w *judge.Window) { split(p, w, false) }
+
 // dead is the new side gone: all its requests fail.
-func dead(p Placement, w *judge.Window) {
-	healthy(p, w)
-	if w.New.Requests > 0 {
-		w.New.Failures = w.New.Requests
-		w.New.Latency.Reset()
-		w.Pairs.New.Failures = w.Pairs.New.Requests
-		w.Pairs.New.Latency.Reset()
-		w.Streak += 10
-		w.Fallbacks += w.New.Requests
+func dead(p Placement, w *judge.Window) { split(p, w, true) }
+
+func split(p Placement, w *judge.Window, failed bool) {
+	n := max(int(float64(p.Share)*10+0.5), 1)
+	if failed {
+		n = 10
+	}
+	switch {
+	case p == (Placement{}):
+		n = 0
+	case p.Mirror:
+		copies(w, n, failed)
+	default:
+		requests(w, true, n, failed)
+	}
+	if p.Share < 1 {
+		requests(w, false, max(10-n, 1), false)
 	}
 }
 

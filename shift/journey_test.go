@@ -294,7 +294,9 @@ func TestDoneIsGuardedByTheBreaker(t *testing.T) {
 		wait(5 * time.Minute)
 		w.expect(Done, 1)
 		w.traffic(dead)
-		wait(50 * time.Millisecond)
+		wait(900 * time.Millisecond)
+		w.expect(Done, 1) // an outage of both that ends is told from the new side's own by going on
+		wait(200 * time.Millisecond)
 		w.expect(RolledBack, 0)
 		wait(5 * time.Minute)
 		w.expect(RolledBack, 0)
@@ -374,32 +376,24 @@ func TestNextNamesTheHoldWhenItIsLonger(t *testing.T) {
 	})
 }
 
-// TestNextInMirrorCountsCopies: there the old side is counted by the requests that were copied, which come
-// as fast as the copies and not as its users' requests do.
+// TestNextInMirrorCountsCopies: there requests are counted that were copied, which come as fast as the copies
+// and not as the users' requests do.
 func TestNextInMirrorCountsCopies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := testConfig()
-		c.MinRequests = 1
-		w := open(t, wiki(c))
+		w := open(t, wiki(testConfig()))
 		defer w.stop()
 		w.must(w.Start(t.Context(), "wiki", somebody, ""))
 		last := time.Now()
 		w.traffic(func(_ Placement, w *judge.Window) { // a hundred requests a second, one of them copied
 			if now := time.Now(); now.Sub(last) >= time.Second {
 				last = now
-				w.Old.Requests, w.New.Requests, w.Mirror.Compared = 100, 1, 1
-				w.Pairs.Old.Requests, w.Pairs.New.Requests = 1, 1
-				w.Pairs.New.Latency.Add(100, 1)
-				if now.Second()%2 == 0 { // the other ones the old side fails
-					w.Pairs.Old.Latency.Add(100, 1)
-				} else {
-					w.Pairs.Old.Failures = 1
-				}
+				requests(w, false, 100, false)
+				copies(w, 1, false)
 			}
 		})
 		wait(60 * time.Second)
 		s := w.now()
-		if !strings.Contains(s.Next, "more answers of the vm") || !strings.Contains(s.Next, "which at 1.0") {
+		if !strings.Contains(s.Next, "40 more requests on containers") || !strings.Contains(s.Next, "which at 1.0") {
 			t.Errorf("verdict %q, next %q", s.Verdict, s.Next)
 		}
 	})
@@ -417,14 +411,13 @@ func TestNextSaysUntilWhenForEverythingThatIsCounted(t *testing.T) {
 		w.traffic(func(_ Placement, w *judge.Window) { // ten requests a second, one of them on the old side
 			if now := time.Now(); now.Sub(last) >= time.Second {
 				last = now
-				w.Old.Requests, w.New.Requests = 1, 9
-				w.Old.Latency.Add(100, 1)
-				w.New.Latency.Add(100, 9)
+				requests(w, false, 1, false)
+				requests(w, true, 9, false)
 			}
 		})
 		wait(60 * time.Second)
 		s := w.now()
-		if !strings.HasPrefix(s.Next, "100% after 151 more answers of the vm for a bound on p95, which at 1.02 a second is 2m28s from now, at ") {
+		if !strings.HasPrefix(s.Next, "100% after 40 more requests on vm, which at 1.02 a second is 39s from now, at ") {
 			t.Errorf("verdict %q, next %q", s.Verdict, s.Next)
 		}
 	})
@@ -446,9 +439,8 @@ func TestNotEnoughTraffic(t *testing.T) {
 		w.traffic(func(p Placement, w *judge.Window) { // one a second
 			if now := time.Now(); now.Sub(last) >= time.Second {
 				last = now
-				w.Old.Requests, w.New.Requests = 1, 1
-				w.Old.Latency.Add(100, 1)
-				w.New.Latency.Add(100, 1)
+				requests(w, false, 1, false)
+				requests(w, true, 1, false)
 			}
 		})
 		wait(62 * time.Second)

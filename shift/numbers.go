@@ -33,14 +33,14 @@ type Numbers struct {
 type sums struct {
 	old, new  judge.Tally
 	fallbacks uint64
-	compared  uint64 // mirrored requests
+	compared  uint64 // requests that both sides were asked
 }
 
 func (s *sums) add(w *judge.Window) {
 	s.old.Merge(&w.Old)
 	s.new.Merge(&w.New)
 	s.fallbacks += w.Fallbacks
-	s.compared += w.Mirror.Compared
+	s.compared += uint64(len(w.Compared))
 }
 
 func (s *sums) numbers() Numbers {
@@ -54,11 +54,6 @@ func sideNumbers(t *judge.Tally) SideNumbers {
 
 func milliseconds(t *judge.Tally, q float64) float64 {
 	return float64(t.Latency.Quantile(q)) / float64(time.Millisecond)
-}
-
-// empty says whether nothing ended in the window and no run of failures goes on.
-func empty(w *judge.Window) bool {
-	return w.Old.Requests == 0 && w.New.Requests == 0 && w.Mirror.Compared == 0 && w.Streak == 0 && w.Fallbacks == 0
 }
 
 const (
@@ -111,7 +106,7 @@ func (t *thinTally) addTo(to *judge.Tally) {
 
 func (m *minute) add(now time.Time, w *judge.Window) {
 	m.turn(now)
-	if empty(w) {
+	if w.Empty() {
 		return
 	}
 	slot := &m.slots[m.last%minuteSlots]

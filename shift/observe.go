@@ -23,7 +23,7 @@ type Observation struct {
 // observe passes on to the observer what ended while the route was in place, if anything did. The
 // caller holds r.mu.
 func (c *Controller) observe(r *route, place Place, w *judge.Window, now time.Time) {
-	if c.observer == nil || r.gone || empty(w) {
+	if c.observer == nil || r.gone || w.Empty() {
 		return
 	}
 	o := Observation{Route: r.name, Time: now, Place: place, Begun: r.begun, Window: w}

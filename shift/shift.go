@@ -13,6 +13,9 @@ type Placement struct {
 	Share setting.Share
 	// Mirror asks for a copy of safe requests to the new side while the old side answers.
 	Mirror bool
+	// Pairs asks for a sample of the moved users' safe requests to be asked of the old side as well, so that
+	// answers can be compared.
+	Pairs bool
 	// Ahead sends the listed keys ("our own space first") to the new side whatever the share is.
 	Ahead bool
 	// To is the backend that the placement was decided for, empty when nobody is placed on it. A data

@@ -62,7 +62,7 @@ func (r Record) Placement() Placement {
 	if !r.State.watched() {
 		return Placement{}
 	}
-	return Placement{Share: r.Stage.Share, Mirror: r.Stage.Mirror, Ahead: true, To: r.To}
+	return Placement{Share: r.Stage.Share, Mirror: r.Stage.Mirror, Pairs: r.State != Done && !r.Stage.Mirror, Ahead: true, To: r.To}
 }
 
 func (r Record) place() Place {

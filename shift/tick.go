@@ -63,24 +63,24 @@ func (c *Controller) visit(r *route, now time.Time) func() {
 	w := &c.ticker.window
 	w.Reset()
 	c.plane.Collect(r.name, w)
+	w.Span = r.sinceCollected(now)
 	r.minute.add(now, w)
 	r.pace.add(now, w)
-	r.news = r.news || !empty(w)
+	r.news = r.news || !w.Empty()
 	if r.refused != nil {
 		return c.retry(r, now)
 	}
 	verdict := r.found.verdict
 	switch r.record.State {
 	case Done:
-		if n := r.config.Config.Breaker; n > 0 && w.Streak >= uint64(n) {
-			return c.condemn(r, finding{verdict: Fail, evidence: r.minute.numbers(now),
-				reason: fmt.Sprintf("%d requests on %s failed one after the other", w.Streak, r.config.To)}, now)
+		if r.run != nil && r.run.Add(w) {
+			return c.condemn(r, finding{verdict: Fail, evidence: r.minute.numbers(now), reason: r.broken()}, now)
 		}
 	case Shifting, Paused:
-		if !empty(w) {
-			r.stage.add(w)
-			r.trial.add(w)
-			r.found = r.trial.finding()
+		r.stage.add(w)
+		// Words take longer to find than the verdict: they need not be new at every tick.
+		if failed := r.trial.add(w); failed || !w.Empty() && now.Sub(r.worded) >= wording {
+			r.found, r.worded = r.trial.finding(), now
 		}
 		if r.found.verdict == Fail {
 			return c.condemn(r, r.found, now)
@@ -100,6 +100,26 @@ func (r *route) told() time.Duration {
 		return time.Second
 	}
 	return 5 * time.Second
+}
+
+// wording is how old the words of a verdict may be while requests come.
+const wording = 200 * time.Millisecond
+
+// sinceCollected is how long the window lasted that was collected now; 0 for the first, and when the clock was
+// put back. The caller holds r.mu.
+func (r *route) sinceCollected(now time.Time) time.Duration {
+	span := now.Sub(r.collected)
+	if r.collected.IsZero() {
+		span = 0
+	}
+	r.collected = now
+	return max(span, 0)
+}
+
+// broken says in words that the breaker of a route that is done has found a run of failures.
+func (r *route) broken() string {
+	b := r.run.Evidence()
+	return fmt.Sprintf("%d requests of %d users on %s failed one after the other", b.Run, b.Users, r.config.To)
 }
 
 func (c *Controller) retry(r *route, now time.Time) func() {
@@ -218,11 +238,14 @@ func (c *Controller) enter(r *route, next Record) {
 
 // judgeAnew begins the stage's evidence. The caller holds r.mu.
 func (c *Controller) judgeAnew(r *route) {
-	r.stage, r.trial, r.begun = sums{}, nil, time.Now()
+	r.stage, r.trial, r.run, r.begun, r.worded = sums{}, nil, nil, time.Now(), time.Time{}
 	if r.record.State == RolledBack {
 		return // the verdict that ended it stays to be seen
 	}
 	r.found = finding{}
+	if r.record.State == Done && r.config.Config != nil {
+		r.run = judge.NewRun(uint64(r.config.Config.Breaker), true)
+	}
 	if r.record.State == Shifting || r.record.State == Paused {
 		r.trial = c.judge(r.config, r.record.Stage, readReference(r.record.Reference))
 		r.found = r.trial.finding()

@@ -33,7 +33,8 @@ func (f finding) json() json.RawMessage {
 
 // trial judges one stage.
 type trial interface {
-	add(*judge.Window)
+	// add takes a window and reports whether the trial has failed.
+	add(*judge.Window) bool
 	finding() finding
 }
 
@@ -51,7 +52,7 @@ func judgeStage(c RouteConfig, stage Stage, reference *judge.Tally) trial {
 	})}
 }
 
-func (t judgeTrial) add(w *judge.Window) { t.Add(w) }
+func (t judgeTrial) add(w *judge.Window) bool { return t.Add(w) }
 
 func (t judgeTrial) finding() finding {
 	v := t.Verdict()

@@ -63,6 +63,9 @@ func (g *Group[T]) Pick(tried ...*Server[T]) (*Server[T], error) {
 	}
 }
 
+// Serves reports whether the group has a server that gets requests.
+func (g *Group[T]) Serves() bool { return g.view.Load().none == nil }
+
 // onTrial claims the one trial of an ejected server.
 func (v *view[T]) onTrial(tried []*Server[T]) *Server[T] {
 	for _, s := range v.trials {

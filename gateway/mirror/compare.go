@@ -49,52 +49,11 @@ func (c *comparer) compare(method string, old, new *Response) []difference {
 		out.text(kindStatus, "", strconv.Itoa(old.Status), strconv.Itoa(new.Status))
 		return out.list
 	}
-	for _, name := range c.headers {
-		a, b := headerValue(old.Header, name), headerValue(new.Header, name)
-		if a != b {
-			out.text(kindHeader, name, a, b)
-		}
-	}
+	c.compareHeaders(old.Header, new.Header, &out)
 	if c.bodies && method != http.MethodHead {
 		c.body(old, new, &out)
 	}
 	return out.list
-}
-
-// headerValue is the value of a header as it is compared. Of cookies only names and attributes count,
-// in any order: values are secrets and no two are alike.
-func headerValue(h http.Header, name string) string {
-	values := h.Values(name)
-	if name == "Content-Type" && len(values) == 1 {
-		if kind, parameters, err := mime.ParseMediaType(values[0]); err == nil {
-			if charset, ok := parameters["charset"]; ok {
-				parameters["charset"] = strings.ToLower(charset)
-			}
-			return mime.FormatMediaType(kind, parameters)
-		}
-	}
-	if name != "Set-Cookie" {
-		return strings.Join(values, ", ")
-	}
-	var cookies []string
-	for _, v := range values {
-		name, rest, _ := strings.Cut(v, "=")
-		_, attributes, _ := strings.Cut(rest, ";")
-		cookies = append(cookies, strings.TrimSpace(name)+"="+redacted+";"+withoutValues(attributes))
-	}
-	slices.Sort(cookies)
-	return strings.Join(cookies, ", ")
-}
-
-// withoutValues are the names of a cookie's attributes: its times differ from answer to answer.
-func withoutValues(attributes string) string {
-	var names []string
-	for part := range strings.SplitSeq(attributes, ";") {
-		name, _, _ := strings.Cut(part, "=")
-		names = append(names, strings.TrimSpace(name))
-	}
-	slices.Sort(names)
-	return strings.Join(names, ";")
 }
 
 // The ways to compare a body.

@@ -16,20 +16,33 @@ import (
 	"yadokari/setting"
 )
 
-// Config says which copies are made in the mirror stage and what of the two responses is compared.
+// Config says which requests are copied to the other side and what of the two responses is compared. Copies
+// carry the header X-Yadokari-Copy.
 type Config struct {
-	// Rate is the part of safe requests that is copied.
+	// Rate is the part of safe requests that is copied to the new side in the mirror stage.
 	Rate setting.Share `yaml:"rate" default:"100%"`
+	// Moved is the part of moved users' safe requests that is copied to the old side in the stages after
+	// mirror, once the new side has answered; of the first 1,000 of a stage all are, and then 100 a second
+	// at most. 0%: none.
+	Moved setting.Share `yaml:"moved" default:"10%"`
+	// Skip are requests that are never copied, besides those that are known to change something
+	// although they are GET (yadokari check lists them). /PATH is a path, in which * stands for any
+	// characters, slashes too; ?NAME or ?NAME=VALUE is a query parameter, ?NAME&NAME are several
+	// in one query. Letter case does not count. With ! before it, one of the known ones is copied.
+	Skip []string `yaml:"skip"`
 	// Noise is the part of copied requests for which the old side is asked a second time, to learn
 	// what differs between two answers of one side. The first copies of each kind of URL, and the
-	// first differences of each kind, always ask.
+	// first differences of each kind, always ask. 0%: it is not asked for that, and whatever differs
+	// counts, unless it is ignored.
 	Noise setting.Share `yaml:"noise" default:"20%"`
 	// Concurrency is the most copies under way at once; what comes on top is not copied but counted.
 	Concurrency int `yaml:"concurrency" default:"16"`
-	// Timeout is how long one copy may take on one side, to the last byte.
+	// Timeout is how long one copy may take on one side, to the last byte; or twice what the user's
+	// own request took on the other side, and 5s, if that is longer.
 	Timeout time.Duration `yaml:"timeout" default:"10s"`
-	// Headers are the response headers compared, besides the status and the body.
-	Headers []string `yaml:"headers" default:"Content-Type,Location,Cache-Control"`
+	// Headers are the response headers compared, besides the status and the body. Of cookies the
+	// names and attributes are, never the values.
+	Headers []string `yaml:"headers" default:"Content-Type,Location,Cache-Control,Content-Disposition,Set-Cookie,WWW-Authenticate,Access-Control-Allow-Origin,Content-Security-Policy,Strict-Transport-Security,X-Frame-Options"`
 	// Body is the most of a body that is compared, at most 16MiB; a longer one is compared by its
 	// first part. 0B: bodies are not compared.
 	Body setting.Size `yaml:"body" default:"256KiB"`
@@ -57,6 +70,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	share("rate", c.Rate)
+	share("moved", c.Moved)
 	share("noise", c.Noise)
 	if c.Concurrency < 1 || c.Concurrency > maxConcurrency {
 		add(fmt.Sprintf("%d copies at once", c.Concurrency), "write 1 to 1024; rate: 0% makes no copies", "concurrency")
@@ -73,6 +87,11 @@ func (c *Config) Validate() error {
 	for i, name := range c.Headers {
 		if !isToken(name) {
 			add(fmt.Sprintf("%q is not the name of a header", name), "write a name such as Content-Type", "headers", i)
+		}
+	}
+	for i, text := range c.Skip {
+		if _, err := parseSkip(text); err != nil {
+			add(err.Error(), "write a path such as /cron/*, a query name such as ?ticket, or ! and one that is known", "skip", i)
 		}
 	}
 	for i, path := range c.Ignore {

@@ -2,45 +2,103 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
+
+	"yadokari/judge"
 )
+
+// grace is what a copy may take on top of twice the time of the user's own request.
+const grace = 5 * time.Second
 
 // exchange is one request on its way through both sides.
 type exchange struct {
 	*Mirror
-	request *Request  // as it was offered
-	sent    *Request  // as it is sent
-	old     *Response // the answer that counts, decoded
-	new     *Response // the new side's, decoded
-	again   *Response // the old side's second answer, decoded
-	opaque  bool      // the old side's body cannot be decoded: only status and headers count
+	request *Request      // as it was offered
+	sent    *Request      // as it is sent
+	limit   time.Duration // for each time a side is asked
+	old     *Response     // the answer that counts, decoded
+	new     *Response     // the new side's, decoded
+	again   *Response     // the old side's second answer, decoded
+	opaque  bool          // a body cannot be decoded, which is nobody's mistake: only status and headers count
 }
 
-// run sends one request to the new side, compares, and counts what came of it exactly once.
+// run sends one request to the other side, compares, and counts what came of it exactly once.
 func (m *Mirror) run(r *Request, primary *Response) {
 	defer m.copies.Done()
 	defer m.underWay.Add(-1)
 	defer m.survive(r)
-	c := &exchange{Mirror: m, request: r, sent: forCopy(r)}
-	if !primary.failed() {
-		c.reference(primary)
-	}
-	answer, err := c.ask(NewSide)
+	c := &exchange{Mirror: m, request: r, sent: forCopy(r), limit: max(m.cfg.Timeout, 2*primary.Took+grace)}
+	copied, err := c.ask(r.First.other())
 	switch {
 	case m.ctx.Err() != nil:
 		m.counts.aborted.Add(1)
-	case primary.failed():
+	case errors.Is(err, ErrNobody),
+		errors.Is(err, context.DeadlineExceeded) && primary.Took > m.cfg.Timeout: // the user's own request had more time
 		m.counts.unmatched.Add(1)
-	case err != nil:
-		m.counts.failed.Add(1)
-		m.log.Debug("mirror: no answer from the new side", "method", r.Method, "target", redactTarget(r.Target), "error", err)
-		c.keep([]difference{{kind: kindFailed, key: kindFailed, oldText: strconv.Itoa(primary.Status), newText: err.Error()}}, []bool{false})
 	default:
-		c.judge(answer)
+		if found, told := c.result(primary, copied, err); told {
+			m.tell(r, found)
+		}
 	}
+}
+
+// result is what both sides did, with the answers compared where there are two. told is false when the
+// Mirror was closed before that was known.
+func (c *exchange) result(primary, copied *Response, err error) (found Result, told bool) {
+	if err != nil {
+		copied = &Response{Answer: failedAnswer}
+	}
+	found = Result{Old: primary.Answer, New: copied.Answer, Took: copied.Took}
+	if copied.Truncated { // the one has a last byte and a length that the other has not
+		found.Old.Last, found.New.Last, found.Old.Size, found.New.Size = -1, -1, -1, -1
+	}
+	first := c.request.First
+	if first == NewSide {
+		found.Old, found.New = found.New, found.Old
+	}
+	switch {
+	case primary.failed(), first == NewSide && copied.failed():
+		c.counts.unmatched.Add(1)
+	case copied.failed() && !c.oldStillAnswers():
+		if c.ctx.Err() != nil {
+			c.counts.aborted.Add(1)
+			return found, false
+		}
+		found.Old = failedAnswer
+		c.counts.unmatched.Add(1)
+	case err != nil:
+		c.counts.failed.Add(1)
+		c.log.Debug("mirror: no answer from the new side", "method", c.request.Method, "target", redactTarget(c.request.Target), "error", err)
+		c.old = &Response{Header: primary.Header}
+		c.keep([]difference{{kind: kindFailed, key: kindFailed, oldText: strconv.Itoa(primary.Status), newText: err.Error()}}, []bool{false})
+	case first == OldSide:
+		found.Compared = true
+		found.Different, found.Noisy = c.judge(primary, copied)
+	default:
+		found.Compared = true
+		found.Different, found.Noisy = c.judge(copied, primary)
+	}
+	return found, true
+}
+
+// failedAnswer is that of a side that could not answer.
+var failedAnswer = judge.Answer{Failed: true, First: -1, Last: -1, Size: -1}
+
+// oldStillAnswers asks the old side once more after the new one has failed a copy. If it fails as well, the cause is
+// one that both sides have, or a request that holds for one use.
+func (c *exchange) oldStillAnswers() bool {
+	c.counts.asked.Add(1)
+	answer, err := c.ask(OldSide)
+	if err == nil && !answer.failed() {
+		return true
+	}
+	c.counts.unanswered.Add(1)
+	return false
 }
 
 // survive ends a copy whose comparison panicked: a mistake in reading bodies that nobody vouches for
@@ -53,24 +111,24 @@ func (m *Mirror) survive(r *Request) {
 	}
 }
 
-// reference sets the old side's answer. When users were answered in a coding that cannot be undone
-// here (br, zstd), the old side is asked for one that can.
-func (c *exchange) reference(primary *Response) {
+// reference sets the old side's answer. When it came in a coding that cannot be undone here (br, zstd), the old
+// side is asked for one that can.
+func (c *exchange) reference(answer *Response) {
 	var err error
-	if c.old, err = decoded(primary, int64(c.cfg.Body)); err == nil {
+	if c.old, err = decoded(answer, int64(c.cfg.Body)); err == nil {
 		return
 	}
-	if c.askOld() {
+	if c.request.First == OldSide && c.cfg.Noise > 0 && c.askOld() {
 		c.old, c.again = c.again, nil
 		return
 	}
 	c.opaque = true
-	c.old = &Response{Status: primary.Status, Header: primary.Header}
+	c.old = &Response{Status: answer.Status, Header: answer.Header}
 }
 
 // ask sends the request to one side.
 func (c *exchange) ask(side Side) (*Response, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(c.ctx, c.limit)
 	defer cancel()
 	return c.send(ctx, side, c.sent, int64(c.cfg.Body))
 }
@@ -88,27 +146,35 @@ func (c *exchange) askOld() bool {
 	return false
 }
 
-// judge compares the new side's answer, asks the old side again when that is due, and counts.
-func (c *exchange) judge(answer *Response) {
-	found := c.compare(answer)
+// judge compares the two answers, asks the old side again when that is due, and counts.
+func (c *exchange) judge(old, new *Response) (different, noisy bool) {
+	c.reference(old)
+	found := c.compare(new)
 	method, target, status := c.request.Method, c.request.Target, strconv.Itoa(c.old.Status)
 	noise, due := c.memory.compare(method, target, status, found)
-	due = due || rand.Float64() < float64(c.cfg.Noise)
+	due = c.cfg.Noise > 0 && (due || rand.Float64() < float64(c.cfg.Noise))
 	if due && !c.opaque && c.askOld() {
 		trial := c.comparer.compare(method, c.old, c.again)
 		noise = c.memory.learn(method, target, status, found, trial)
 	}
-	c.count(noise)
 	c.keep(found, noise)
+	return c.count(noise)
 }
 
 // compare is where the new side's answer differs from the old side's.
 func (c *exchange) compare(answer *Response) []difference {
 	var err error
-	if c.opaque {
+	if !c.opaque {
+		c.new, err = decoded(answer, int64(c.cfg.Body))
+		// The user may have asked for a coding that cannot be undone here; a copy never does.
+		c.opaque = c.request.First == NewSide && errors.Is(err, errEncoding)
+	}
+	switch {
+	case c.opaque:
 		c.counts.opaque.Add(1)
+		c.old = &Response{Status: c.old.Status, Header: c.old.Header}
 		c.new = &Response{Status: answer.Status, Header: answer.Header}
-	} else if c.new, err = decoded(answer, int64(c.cfg.Body)); err != nil {
+	case err != nil:
 		c.new = &Response{Status: answer.Status, Header: answer.Header}
 		if answer.Status == c.old.Status {
 			return []difference{{kind: kindEncoding, key: kindEncoding,
@@ -119,23 +185,17 @@ func (c *exchange) compare(answer *Response) []difference {
 }
 
 // count counts one comparison by whether each of its differences is noise.
-func (c *exchange) count(noise []bool) {
-	different := false
-	for _, isNoise := range noise {
-		different = different || !isNoise
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.window.Compared++
+func (c *exchange) count(noise []bool) (different, noisy bool) {
+	different = slices.Contains(noise, false)
+	noisy = !different && len(noise) > 0
 	c.counts.compared.Add(1)
 	switch {
 	case different:
-		c.window.Different++
 		c.counts.different.Add(1)
-	case len(noise) > 0:
-		c.window.Noisy++
+	case noisy:
 		c.counts.noisy.Add(1)
 	}
+	return different, noisy
 }
 
 // keep makes examples of the differences that have none yet.

@@ -2,25 +2,43 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"yadokari/judge"
 )
 
 // Send sends a request to one side and reads at most maxBody bytes of the answer's body; what is
 // longer is Truncated. An answer of any status is an answer; an error is that there was none. Send
-// must end when ctx does, and is called from several goroutines at once. What the copy did counts for
-// the new side as any first attempt does, and Send counts it: a Mirror only compares.
+// must end when ctx does, and is called from several goroutines at once.
 type Send func(ctx context.Context, side Side, r *Request, maxBody int64) (*Response, error)
 
-// Mirror copies requests of one route to the new side and compares the answers. Its methods are safe
-// for concurrent use and, Close apart, never wait for either side.
+// ErrNobody is what Send's error wraps when there is nobody to ask: it says nothing of the side.
+var ErrNobody = errors.New("the side has no server")
+
+// Result is what both sides did with one request.
+type Result struct {
+	Old, New judge.Answer
+	Took     time.Duration // by the copy
+	// Compared says that the two answers were compared. Different and Noisy are as in a judge.Comparison.
+	Compared, Different, Noisy bool
+}
+
+// Tell hears what came of a copied request. A copy that says nothing (called off, or cut by a limit that the
+// user's request did not have) is not told. It is called from several goroutines at once.
+type Tell func(r *Request, found Result)
+
+// Mirror copies requests of one route to the side that has not answered them and compares the answers. Its
+// methods are safe for concurrent use and, Close apart, never wait for either side.
 type Mirror struct {
 	cfg      Config
 	send     Send
+	tell     Tell
+	skips    []skip
 	log      *slog.Logger
 	comparer *comparer
 	memory   *memory
@@ -28,29 +46,29 @@ type Mirror struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	mu     sync.Mutex // guards closed, window, and copies' Add against its Wait
+	mu     sync.Mutex // guards closed, and copies' Add against its Wait
 	closed bool
-	window judge.Comparison
 	copies sync.WaitGroup
 
 	underWay atomic.Int64
 	held     atomic.Int64 // bytes of all Captures
+	drawn    atomic.Int64 // when the last sample was drawn, in nanoseconds
 	counts   counts
 }
 
-// New returns a Mirror that sends with send; cfg must be valid. Close it in the end.
-func New(cfg Config, send Send, log *slog.Logger) *Mirror {
+// New returns a Mirror that sends with send and tells tell; cfg must be valid. Close it in the end.
+func New(cfg Config, send Send, tell Tell, log *slog.Logger) *Mirror {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Mirror{
-		cfg: cfg, send: send, log: log, comparer: newComparer(&cfg), memory: newMemory(),
+		cfg: cfg, send: send, tell: tell, skips: newSkips(&cfg), log: log, comparer: newComparer(&cfg), memory: newMemory(),
 		examples: examples{limit: cfg.Examples, kept: make(map[string]*Example)},
 		ctx:      ctx, cancel: cancel,
 	}
 }
 
-// Want tells whether a copy of the next safe request is wanted: the rate chooses it and there is
-// place for one more copy. It allocates nothing. A request that is wanted is to be offered once its
-// primary response is known; nothing is lost if that never happens.
+// Want tells whether a copy of the next safe request to the old side is wanted in the mirror stage: the rate
+// chooses it and there is place for one more copy. It allocates nothing. A request that is wanted is to be
+// offered once its primary response is known; nothing is lost if that never happens.
 func (m *Mirror) Want() bool {
 	if rate := float64(m.cfg.Rate); rate < 1 && rand.Float64() >= rate {
 		return false
@@ -63,17 +81,23 @@ func (m *Mirror) Want() bool {
 	return true
 }
 
-// Offer hands over a request and the old side's answer to it, to be copied and compared. It never
-// blocks: without a free place the request is counted as skipped. One that the old side has failed is
-// copied as well, or the new side would be asked more than the old one, but compared with nothing. Both are the Mirror's from then on:
+// Offer hands over a request and one side's answer to it, to be copied and compared. It never blocks: without
+// a free place the request is counted as skipped. One that the side has failed is copied as well, or
+// the other side would be asked less, but compared with nothing. Both are the Mirror's from then on:
 // neither the headers nor the body may be changed afterwards.
-func (m *Mirror) Offer(r *Request, primary *Response) {
+func (m *Mirror) Offer(r *Request, primary *Response) { m.offer(r, primary, false) }
+
+// offer is Offer; placed says that the copy has its place.
+func (m *Mirror) offer(r *Request, primary *Response, placed bool) {
 	m.counts.chosen.Add(1)
 	if !safe(r.Method) || !fit(primary) && !primary.failed() {
 		m.counts.unfit.Add(1)
+		if placed {
+			m.underWay.Add(-1)
+		}
 		return
 	}
-	if !m.begin() {
+	if !placed && !m.take() || !m.begin() {
 		m.counts.skipped.Add(1)
 		return
 	}
@@ -81,12 +105,17 @@ func (m *Mirror) Offer(r *Request, primary *Response) {
 	go m.run(r, primary)
 }
 
-// begin takes a place for a copy, if there is one.
-func (m *Mirror) begin() bool {
+// take takes a place for a copy, if there is one.
+func (m *Mirror) take() bool {
 	if m.underWay.Add(1) > int64(m.cfg.Concurrency) {
 		m.underWay.Add(-1)
 		return false
 	}
+	return true
+}
+
+// begin makes Close wait for one more copy. Once closed it gives the copy's place back.
+func (m *Mirror) begin() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -95,16 +124,6 @@ func (m *Mirror) begin() bool {
 	}
 	m.copies.Add(1)
 	return true
-}
-
-// Collect adds what comparisons have found since the last call to into.
-func (m *Mirror) Collect(into *judge.Comparison) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	into.Compared += m.window.Compared
-	into.Different += m.window.Different
-	into.Noisy += m.window.Noisy
-	m.window = judge.Comparison{}
 }
 
 // Examples are the differences kept: real ones before noise, the latest seen first.

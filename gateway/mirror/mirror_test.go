@@ -8,21 +8,56 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"yadokari/judge"
 	"yadokari/setting"
 )
 
 var zeroTime time.Time
 
-// sides answers for both sides; asked counts what each was asked.
+// sides answers for both sides; asked counts what each was asked, and found what was told of it.
 type sides struct {
 	old, new func(r *Request) (*Response, error)
 	asked    [2]atomic.Int64
+
+	mu    sync.Mutex
+	found []Result
+}
+
+func (s *sides) tell(_ *Request, found Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = append(s.found, found)
+}
+
+// told are the results since the last call.
+func (s *sides) told() []Result {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.found
+	s.found = nil
+	return found
+}
+
+// totals are what comparisons came to.
+type totals struct{ Compared, Different, Noisy uint64 }
+
+func (s *sides) totals() (sum totals) {
+	for _, found := range s.told() {
+		for _, count := range []struct {
+			is bool
+			n  *uint64
+		}{{found.Compared, &sum.Compared}, {found.Different, &sum.Different}, {found.Noisy, &sum.Noisy}} {
+			if count.is {
+				*count.n++
+			}
+		}
+	}
+	return sum
 }
 
 func (s *sides) send(ctx context.Context, side Side, r *Request, _ int64) (*Response, error) {
@@ -41,7 +76,7 @@ func page(body string) func(*Request) (*Response, error) {
 }
 
 func start(t *testing.T, cfg Config, s *sides) *Mirror {
-	m := New(cfg, s.send, slog.New(slog.DiscardHandler))
+	m := New(cfg, s.send, s.tell, slog.New(slog.DiscardHandler))
 	t.Cleanup(m.Close)
 	return m
 }
@@ -49,7 +84,7 @@ func start(t *testing.T, cfg Config, s *sides) *Mirror {
 func get(target string) *Request { return &Request{Method: "GET", Target: target, Host: "h"} }
 
 // run offers n requests one after the other; the old side answers each.
-func run(t *testing.T, m *Mirror, s *sides, n int, r *Request) judge.Comparison {
+func run(t *testing.T, m *Mirror, s *sides, n int, r *Request) totals {
 	t.Helper()
 	for range n {
 		primary, err := s.old(r)
@@ -62,24 +97,18 @@ func run(t *testing.T, m *Mirror, s *sides, n int, r *Request) judge.Comparison 
 		m.Offer(r, primary)
 		synctest.Wait()
 	}
-	var got judge.Comparison
-	m.Collect(&got)
-	return got
+	return s.totals()
 }
 
 func TestDifferenceIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sides{old: page(`{"a":1}`), new: page(`{"a":2}`)}
 		m := start(t, testConfig(), s)
-		if got := run(t, m, s, 50, get("/wiki/7")); got != (judge.Comparison{Compared: 50, Different: 50}) {
+		if got := run(t, m, s, 50, get("/wiki/7")); got != (totals{Compared: 50, Different: 50}) {
 			t.Errorf("got %+v", got)
 		}
 		if asked := s.asked[OldSide].Load(); asked != enoughTrials {
 			t.Errorf("the old side was asked %d times, want %d until its noise is known", asked, enoughTrials)
-		}
-		var again judge.Comparison
-		if m.Collect(&again); again != (judge.Comparison{}) {
-			t.Errorf("collected twice: %+v", again)
 		}
 		x := m.Examples()
 		if len(x) != 1 || x[0].Kind != "value" || x[0].Path != "a" || x[0].Old != "1" || x[0].New != "2" || x[0].Noise || x[0].Count != 50 {
@@ -99,15 +128,15 @@ func TestNoiseIsLearned(t *testing.T) {
 		}
 		s := &sides{old: noisy(`"title":"Wiki"`), new: noisy(`"title":"Wiki"`)}
 		m := start(t, testConfig(), s)
-		if got := run(t, m, s, 40, get("/wiki/7")); got != (judge.Comparison{Compared: 40, Noisy: 40}) {
+		if got := run(t, m, s, 40, get("/wiki/7")); got != (totals{Compared: 40, Noisy: 40}) {
 			t.Errorf("noise only: %+v", got)
 		}
 		s.new = noisy(`"title":"Wili"`)
-		if got := run(t, m, s, 40, get("/wiki/7")); got != (judge.Comparison{Compared: 40, Different: 40}) {
+		if got := run(t, m, s, 40, get("/wiki/7")); got != (totals{Compared: 40, Different: 40}) {
 			t.Errorf("noise and a difference: %+v", got)
 		}
 		s.new = noisy(`"titel":"Wiki"`)
-		if got := run(t, m, s, 40, get("/wiki/7")); got != (judge.Comparison{Compared: 40, Different: 40}) {
+		if got := run(t, m, s, 40, get("/wiki/7")); got != (totals{Compared: 40, Different: 40}) {
 			t.Errorf("noise and a missing field: %+v", got)
 		}
 	})
@@ -176,10 +205,13 @@ func TestHungNewSide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sides{old: page(`1`)}
 		cfg := testConfig()
-		m := New(cfg, func(ctx context.Context, side Side, _ *Request, _ int64) (*Response, error) {
+		m := New(cfg, func(ctx context.Context, side Side, r *Request, _ int64) (*Response, error) {
+			if side == OldSide {
+				return s.old(r)
+			}
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}, slog.New(slog.DiscardHandler))
+		}, s.tell, slog.New(slog.DiscardHandler))
 		primary, _ := s.old(nil)
 		began := time.Now()
 		for range 10 {
@@ -220,7 +252,7 @@ func TestPanicIsContained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		s := &sides{old: page(`1`), new: func(*Request) (*Response, error) { panic("slice bounds") }}
-		m := New(testConfig(), s.send, slog.New(slog.NewTextHandler(&log, nil)))
+		m := New(testConfig(), s.send, s.tell, slog.New(slog.NewTextHandler(&log, nil)))
 		m.Offer(get("/?token=5ecret"), answer("text/plain", "1"))
 		synctest.Wait()
 		if got := m.Stats(); got.Copied != 1 || got.Aborted != 1 || got.UnderWay != 0 {
@@ -426,13 +458,11 @@ func TestConcurrentUse(t *testing.T) {
 	s := &sides{old: page(`{"a":1}`), new: page(`{"a":2}`)}
 	cfg := testConfig()
 	cfg.Noise = 0.5
-	m := New(cfg, s.send, slog.New(slog.DiscardHandler))
+	m := New(cfg, s.send, s.tell, slog.New(slog.DiscardHandler))
 	done := make(chan struct{})
-	var got judge.Comparison
 	go func() {
 		defer close(done)
 		for range 2000 {
-			m.Collect(&got)
 			m.Examples()
 			m.Stats()
 		}
@@ -444,7 +474,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	<-done
 	m.Close()
-	m.Collect(&got)
+	got := s.totals()
 	if stats := m.Stats(); got.Compared != stats.Compared || got.Different != got.Compared || stats.Chosen != stats.Skipped+stats.Copied ||
 		stats.Copied != stats.Compared+stats.Aborted {
 		t.Errorf("collected %+v of %+v", got, stats)
@@ -454,7 +484,7 @@ func TestConcurrentUse(t *testing.T) {
 func TestWantAllocatesNothing(t *testing.T) {
 	cfg := testConfig()
 	cfg.Rate = 0.5
-	m := New(cfg, nil, nil)
+	m := New(cfg, nil, nil, nil)
 	if n := testing.AllocsPerRun(1000, func() { m.Want() }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -479,7 +509,7 @@ func BenchmarkWant(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			cfg := testConfig()
 			cfg.Rate = rate
-			m := New(cfg, nil, nil)
+			m := New(cfg, nil, nil, nil)
 			b.ReportAllocs()
 			for b.Loop() {
 				m.Want()

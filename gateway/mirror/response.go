@@ -8,16 +8,22 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
+
+	"yadokari/judge"
 )
 
 // Side is one of the two places a copy can be sent to.
 type Side int
 
-// The sides: the old one answers the users, the new one is on trial.
+// The sides: the old one is what the app was, the new one is on trial.
 const (
 	OldSide Side = iota
 	NewSide
 )
+
+// other is the side that s is not.
+func (s Side) other() Side { return NewSide - s }
 
 // String is old or new.
 func (s Side) String() string {
@@ -33,7 +39,8 @@ type Request struct {
 	Target string      // the origin-form request target: path and query
 	Host   string      // the Host header
 	Header http.Header // of the client, as far as it is passed on
-	Extra  []byte      // more field lines that the old side was sent, each ended by CRLF
+	Extra  []byte      // more field lines that the first side was sent, each ended by CRLF
+	First  Side        // the side that has answered the user; the copy goes to the other one
 	Of     any         // what the sender knows the request by; a Mirror does not look at it
 }
 
@@ -43,6 +50,9 @@ type Response struct {
 	Header    http.Header // the response headers
 	Body      []byte      // the body as sent, still encoded, or its first part
 	Truncated bool        // whether Body is only the first part
+
+	Answer judge.Answer  // what a verdict is told of it; a Mirror only hands it on
+	Took   time.Duration // to the server's last byte
 }
 
 // failed tells whether the side could not answer.
@@ -54,7 +64,7 @@ func safe(method string) bool {
 }
 
 // fit tells whether a primary response says something that a copy can be compared with. A failure
-// of the old side does not; neither do answers to conditional and range requests, which depend on
+// does not; neither do answers to conditional and range requests, which depend on
 // validators that the other side need not share.
 func fit(p *Response) bool {
 	switch p.Status {
@@ -68,6 +78,16 @@ func fit(p *Response) bool {
 // conditional are the request headers of RFC 9110, sections 13 and 14, that make an answer depend on
 // what the client already has.
 var conditional = []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"}
+
+// Conditional reports whether a request makes its answer depend on what the client already has.
+func Conditional(h http.Header) bool {
+	for _, name := range conditional {
+		if len(h[name]) > 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // forCopy is r as the copies are sent: unconditional, and in an encoding that can be compared.
 func forCopy(r *Request) *Request {

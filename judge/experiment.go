@@ -1,0 +1,249 @@
+package judge
+
+import (
+	"math"
+	"time"
+)
+
+// An experiment compares what happens to users on both sides. Who is where was drawn by lot: a key is on
+// the new side with the chance of the share, whatever its user does. So under "the same program" a user
+// to whom something happens, a failure say, is one of the new side's with exactly that chance,
+// however he behaves, how often it happens to him, how his requests hang together and whatever
+// strikes both sides. Each user therefore counts once for each mark, at the first time, and a wager on the
+// side he is on is an e-process by design of the experiment, not by a model of the traffic.
+//
+// Only an answer that could have come on the other side as well may count: a user whose request has
+// failed is seen no more, because from then on it matters where he was (the fallback has saved him, or
+// he looks at an error). A failure that the old side had as well uses the user up without a bet.
+//
+// One thing can make a side look worse that is not: users who are served faster do more in the same time. So
+// where more of the users seen are on the new side than the share can explain, that part is the chance.
+//
+// What is in the tolerance is charged for each request of a new-side user who is not marked yet.
+//
+// Sources: R. A. Fisher, "The Design of Experiments" (1935), ch. 2: randomisation as the basis of the test;
+// G. Imbens, D. Rubin, "Causal Inference" (2015), ch. 5: sharp null hypotheses; A. Deng, U. Knoblich, J. Lu,
+// "Applying the Delta Method in Metric Analytics", KDD 2018: the unit of analysis must be the unit that
+// was randomised.
+type experiment struct {
+	marks []mark
+	tests []userTest
+	seen  sample[uint32] // the marks that a user has, as bits
+	share float64
+	stall int // the bucket from which on an answer has stalled; 0: not known yet
+
+	block, inside time.Duration // what one cause may take to pass, and how much of it has passed
+
+	requests uint64  // of the new side
+	unmarked float64 // of them, by users without any mark
+	used     uint64  // users with a mark
+	failed   string  // the mark that has reached its threshold
+}
+
+// userTest is the bet on one mark.
+type userTest struct {
+	wager
+	threshold float64
+	unmarked  float64 // experiment.unmarked, as far as the wager knows of it
+	old, new  uint64  // users
+}
+
+const (
+	marked   = 1 << 14 // users that an experiment remembers
+	blocks   = 4       // of which no one alone may decide by a latency
+	stallMin = time.Second
+	stalls   = 4    // times the usual 99th percentile
+	usually  = 1000 // answers that tell it
+)
+
+// errorsBit is the place of the failures among the marks.
+const errorsBit = 1
+
+// newExperiment begins one with its part of the trial's alpha.
+func newExperiment(c *Criteria, alpha float64) *experiment {
+	x := &experiment{marks: c.marks(), share: float64(c.Share), seen: newSample[uint32](marked), block: c.Tolerance.SlowFor / blocks}
+	x.tests = make([]userTest, len(x.marks))
+	for i := range x.marks {
+		t, odds := &x.tests[i], &sides
+		if x.marks[i].limit != nil {
+			odds = &slower
+		}
+		t.wager, t.threshold = newWager(odds, float64(c.Share), x.marks[i].tolerated), math.Inf(1) // not judged, only counted
+		if part := x.marks[i].part; part > 0 {
+			t.threshold = 1 / (alpha * part)
+		}
+		if x.marks[i].limit != nil && x.block > 0 {
+			t.growth = math.Pow(t.threshold, 1.0/blocks)
+			t.begin()
+		}
+	}
+	return x
+}
+
+// add takes the events of a window and what was under way at its end.
+func (x *experiment) add(w *Window, usual *census) {
+	x.settle(usual)
+	for i := range w.Events {
+		if e := &w.Events[i]; !e.Ahead && x.seen.holds(e.User) {
+			x.event(e)
+		}
+	}
+	for _, wait := range w.Waiting {
+		if x.seen.holds(wait.User) {
+			x.waits(wait)
+		}
+	}
+	x.pass(w.Span)
+}
+
+// settle decides what is usual once that is known.
+func (x *experiment) settle(usual *census) {
+	for _, m := range x.marks {
+		if m.limit != nil {
+			m.limit.settle(usual)
+		}
+	}
+	if share := usual.share(x.share); share > x.share {
+		x.share = share
+		for i := range x.tests {
+			x.current(i).draw(share)
+		}
+	}
+	if x.stall == 0 && usual.last.Count() >= usually {
+		x.stall = Bucket(max(stallMin, stalls*usual.last.Quantile(0.99)))
+	}
+}
+
+func (x *experiment) event(e *Event) {
+	has := x.seen.users[e.User]
+	if e.New {
+		x.requests++
+		x.chance(has)
+	}
+	if has&errorsBit != 0 {
+		return
+	}
+	if e.New && e.Failed && e.Other == FailedToo {
+		x.keep(e.User, has, errorsBit)
+		return
+	}
+	x.bet(e.User, e.New, has, x.found(e))
+}
+
+// chance counts a request of the new side for what is tolerated.
+func (x *experiment) chance(has uint32) {
+	if has == 0 {
+		x.unmarked++
+		return
+	}
+	if has&errorsBit != 0 {
+		return
+	}
+	for i := range x.tests {
+		if has&(1<<i) == 0 {
+			x.tests[i].wager.pass(1)
+		}
+	}
+}
+
+// found is what marks an answer gives.
+func (x *experiment) found(e *Event) (bits uint32) {
+	if e.Failed {
+		return errorsBit
+	}
+	for i := range x.marks {
+		m := &x.marks[i]
+		switch {
+		case m.limit != nil:
+			if m.limit.beyond(m.limit.value(&e.Answer), e.New) {
+				bits |= 1 << i
+			}
+		case m.class != 0:
+			if e.Class&m.class != 0 {
+				bits |= 1 << i
+			}
+		case m.name == signalStalled:
+			if x.stall > 0 && int(e.First) >= x.stall {
+				bits |= 1 << i
+			}
+		}
+	}
+	return bits
+}
+
+// waits takes a request whose answer has not come: it takes at least as long as it has taken.
+func (x *experiment) waits(w Wait) {
+	has := x.seen.users[w.User]
+	if has&errorsBit != 0 {
+		return
+	}
+	var bits uint32
+	for i := range x.marks {
+		m := &x.marks[i]
+		if m.limit != nil && m.limit.above(w.Age, w.New) || m.name == signalStalled && x.stall > 0 && Bucket(w.Age) >= x.stall {
+			bits |= 1 << i
+		}
+	}
+	x.bet(w.User, w.New, has, bits)
+}
+
+// bet bets on the side of a user who has got marks, on each that he had not yet.
+func (x *experiment) bet(user uint64, new bool, has, bits uint32) {
+	bits &^= has
+	if bits == 0 {
+		return
+	}
+	for i := range x.tests {
+		if bits&(1<<i) != 0 {
+			x.user(i, new)
+		}
+	}
+	x.keep(user, has, bits)
+}
+
+func (x *experiment) keep(user uint64, has, bits uint32) {
+	if has == 0 {
+		x.used++
+	}
+	x.seen.put(user, has|bits)
+}
+
+// user bets on one user who has got mark i.
+func (x *experiment) user(i int, new bool) {
+	t := x.current(i)
+	t.event(new)
+	if new {
+		t.new++
+	} else {
+		t.old++
+	}
+	if x.failed == "" && t.value() >= t.threshold {
+		x.failed = x.marks[i].name
+	}
+}
+
+// current is the test of mark i with all that went by so far.
+func (x *experiment) current(i int) *userTest {
+	t := &x.tests[i]
+	t.pass(x.unmarked - t.unmarked)
+	t.unmarked = x.unmarked
+	return t
+}
+
+// pass lets time go by: with it the block in which one cause may act is over.
+func (x *experiment) pass(span time.Duration) {
+	if x.inside += span; span > 0 && x.inside < x.block {
+		return
+	}
+	x.inside = 0
+	for i, m := range x.marks {
+		if m.limit != nil {
+			x.current(i).begin()
+		}
+	}
+}
+
+// worn reports whether so many users have been marked that a change would be met by few others.
+func (x *experiment) worn(users uint64) bool {
+	return x.used >= 20 && x.used*4 >= users/x.seen.scale()
+}

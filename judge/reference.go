@@ -1,0 +1,59 @@
+package judge
+
+import "math"
+
+// referenceTest compares the failures of the new side with what the old side did in earlier stages, at
+// worst. Each user counts once, and a failure that the old side has as well, or that comes while it
+// has, does not count.
+type referenceTest struct {
+	wager     // granted are the old side's rate at worst, and the tolerance
+	seen      sample[bool]
+	threshold float64
+	failed    uint64 // users
+
+	shared, sole float64 // failures that the old side had too, or had not; the latest weigh most
+}
+
+// referenceBound is the part of the test's alpha that goes to the bound on the old side's rate.
+const referenceBound = 0.1
+
+func newReferenceTest(r *Tally, alpha, tolerated float64) *referenceTest {
+	requests := float64(max(r.Requests, r.Failures))
+	_, worst := rateBounds(float64(r.Failures), requests, alpha*referenceBound)
+	return &referenceTest{wager: newWager(&multiples, 0, math.Min(worst+tolerated, 1)), seen: newSample[bool](marked),
+		threshold: 1 / (alpha * (1 - referenceBound))}
+}
+
+func (t *referenceTest) add(w *Window) {
+	for i := range w.Events {
+		if e := &w.Events[i]; e.New && !e.Ahead {
+			t.event(e)
+		}
+	}
+	// Half is forgotten within twenty windows: a second, usually.
+	t.shared *= 0.966
+	t.sole *= 0.966
+}
+
+func (t *referenceTest) event(e *Event) {
+	counts := e.Failed
+	switch {
+	case !e.Failed:
+	case e.Other == FailedToo:
+		t.shared++
+		counts = false
+	case e.Other == NotAsked:
+		counts = t.shared <= t.sole // what cannot be asked twice fails for the same reason as the rest
+	default:
+		t.sole++
+	}
+	if !t.seen.holds(e.User) || t.seen.users[e.User] {
+		return
+	}
+	t.pass(1)
+	if counts {
+		t.wager.event(true)
+		t.failed++
+		t.seen.put(e.User, true)
+	}
+}

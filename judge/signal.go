@@ -1,0 +1,80 @@
+package judge
+
+import "yadokari/setting"
+
+// The names of signals that are no class of answers.
+const (
+	signalErrors      = "errors"
+	signalPairs       = "pairs"
+	signalDifferences = "differences"
+	signalStalled     = "stalled"
+	signalFirstByte   = "firstByte"
+	signalSize        = "size"
+)
+
+// The parts of alpha. In the mirror stage there are pairs only, at 100 % no user is left to compare with;
+// what is not judged in a stage leaves its part unused. What decides slowly by nature gets little: an
+// e-value must grow ten times as large for it, which costs a latency few users.
+const (
+	errorsPart      = 0.4  // the first failure of each user
+	pairsPart       = 0.15 // pairs of which one failed
+	differencesPart = 0.1  // answers that differ
+	latencyPart     = 0.1  // all judged latencies and the size together
+	stalledPart     = 0.05 // answers that do not come
+	classPart       = 0.02 // each class of answers
+	laterPart       = 0.25 // of each of these, for users looked at anew later on
+
+	mirrorPairsPart   = 0.6 // in the mirror stage
+	mirrorLatencyPart = 0.3
+)
+
+// classes are the classes of answers with their names, as tolerate: has them, and what to say of a user.
+var classes = [...]struct {
+	class    Class
+	name     string
+	words    string
+	tolerate func(*Tolerance) setting.Share
+}{
+	{Unauthorized, "unauthorized", "got 401", func(t *Tolerance) setting.Share { return t.Unauthorized }},
+	{Forbidden, "forbidden", "got 403", func(t *Tolerance) setting.Share { return t.Forbidden }},
+	{NotFound, "notFound", "got 404", func(t *Tolerance) setting.Share { return t.NotFound }},
+	{ClientError, "clientErrors", "got another 4xx", func(t *Tolerance) setting.Share { return t.ClientErrors }},
+	{Redirect, "redirects", "were redirected", func(t *Tolerance) setting.Share { return t.Redirects }},
+	{Login, "logins", "were sent to a login", func(t *Tolerance) setting.Share { return t.Logins }},
+	{OtherHost, "otherHosts", "were sent to another host", func(t *Tolerance) setting.Share { return t.OtherHosts }},
+	{Empty, "empty", "got an empty page", func(t *Tolerance) setting.Share { return t.Empty }},
+	{Form, "forms", "got a form again (2xx to POST)", func(t *Tolerance) setting.Share { return t.Forms }},
+	{Left, "left", "went away before the answer was whole", func(t *Tolerance) setting.Share { return t.Left }},
+}
+
+// A mark says when something has happened to a user, and how often it may.
+type mark struct {
+	name      string
+	words     string // what to say of a user: "failed"
+	tolerated float64
+	part      float64 // of alpha
+	class     Class
+	limit     *limit // of a latency or the size; nil: a class, errors or stalled
+}
+
+// marks are what is looked for in the answers that a user gets, failures first.
+func (c *Criteria) marks() []mark {
+	t := &c.Tolerance
+	list := []mark{
+		{name: signalErrors, words: "failed", tolerated: rate(float64(t.Errors)), part: errorsPart},
+		{name: signalStalled, words: "waited far too long", tolerated: rate(float64(t.Errors)), part: stalledPart},
+	}
+	if t.Errors >= 1 {
+		list[0].part = 0
+	}
+	for _, class := range classes {
+		if tolerated := class.tolerate(t); tolerated < 1 {
+			list = append(list, mark{name: class.name, words: class.words, tolerated: rate(float64(tolerated)), part: classPart, class: class.class})
+		}
+	}
+	limits := c.limits()
+	for _, l := range limits {
+		list = append(list, mark{name: l.name, words: l.words, part: latencyPart / float64(len(limits)), limit: l})
+	}
+	return list
+}
