@@ -15,6 +15,14 @@ type KeyStatus struct {
 	Warning string `json:"warning,omitempty"`
 }
 
+// missing is the part of requests without a key.
+func (k *KeyStatus) missing() float64 {
+	if k.Requests == 0 {
+		return 0
+	}
+	return float64(k.Without) / float64(k.Requests)
+}
+
 // Keys is how well the key holds.
 func (g *Gateway) Keys() KeyStatus {
 	s := g.table.Load().sticky
