@@ -364,3 +364,27 @@ func BenchmarkEvidence(b *testing.B) {
 	})
 	e.collect(&w)
 }
+
+// TestEventsSayWhenTheyBegan: a failure of the new side is told later than one of the old side, but it began when
+// it did.
+func TestEventsSayWhenTheyBegan(t *testing.T) {
+	r := newRig(t)
+	r.share(1)
+	began := make(chan struct{})
+	r.new.does(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	r.old.does(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/first" {
+			<-began
+		}
+	})
+	done := make(chan answer)
+	go func() { done <- r.do("GET", "/first", "") }()
+	eventually(t, "the old side was not asked", func() bool { return len(r.old.requests()) == 1 })
+	r.do("GET", "/second", "")
+	close(began)
+	<-done
+	events := r.window().Events
+	if len(events) != 2 || events[0].Began <= events[1].Began || events[1].Began <= 0 {
+		t.Errorf("%+v", events)
+	}
+}

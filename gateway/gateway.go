@@ -25,6 +25,7 @@ type Gateway struct {
 	config Config // as it was at the start: what a reload cannot change is read from here
 	logger *slog.Logger
 	log    *accessLog
+	born   time.Time // from which the beginnings of requests are counted
 	scheme string
 	tls    *tls.Config
 
@@ -50,7 +51,10 @@ type Gateway struct {
 // New makes a gateway from a valid Config. life bounds the work behind it (name resolution, checks,
 // mirrored copies); Run serves.
 func New(life context.Context, c Config, logger *slog.Logger) (*Gateway, error) {
-	g := &Gateway{config: c, logger: logger, log: openAccessLog(c.AccessLog, logger), scheme: "http", life: life, drains: drainFile{dir: c.State}, returning: keys.NewReturning()}
+	g := &Gateway{
+		config: c, logger: logger, log: openAccessLog(c.AccessLog, logger), born: time.Now(), scheme: "http", life: life,
+		drains: drainFile{dir: c.State}, returning: keys.NewReturning(),
+	}
 	if c.TLS != nil {
 		g.scheme = "https"
 		certificate, err := c.TLS.Open(logger)

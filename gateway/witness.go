@@ -78,6 +78,6 @@ func (x *exchange) tell(other judge.Other) {
 		return
 	}
 	x.placed.evidence.tell(judge.Event{
-		User: x.point, New: x.side == newSide, Ahead: x.ahead, Answer: x.first.answer(), Other: other,
+		User: x.point, Began: int64(x.started.Sub(x.gateway.born)), New: x.side == newSide, Ahead: x.ahead, Answer: x.first.answer(), Other: other,
 	})
 }

@@ -3,7 +3,6 @@ package judge
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -33,6 +32,8 @@ var same = []struct {
 	{"heavy tails", 300, 0.8, func(c *crowd) { c.latency, c.ofUser = pareto, 2 }},
 	{"outages", 500, 0.8, func(c *crowd) { c.fails, c.outage, c.latency = 0.002, 0.01, lognormal }},
 	{"outages, the old side is asked", 500, 0.8, func(c *crowd) { c.fails, c.outage, c.asked = 0.002, 0.01, true }},
+	{"outages, the old side is asked late", 500, 0.8, func(c *crowd) { c.fails, c.outage, c.asked, c.late = 0.002, 0.02, true, 2 }},
+	{"rising load", 300, 0.3, func(c *crowd) { c.latency, c.rises, c.grown = lognormal, 1.01, 0.2 }},
 	{"classes", 500, 0.8, func(c *crowd) { c.common, c.class = 0.05, NotFound|Redirect }},
 }
 
@@ -80,6 +81,9 @@ func strict() Tolerance {
 
 // judged runs one stage and names the signal that condemned it.
 func judged(c *crowd, criteria Criteria, windows int) string {
+	if c.grown > 0 {
+		criteria.Tolerance.tolerate(c.grown)
+	}
 	var w Window
 	trial := NewTrial(criteria)
 	for range windows {
@@ -91,4 +95,7 @@ func judged(c *crowd, criteria Criteria, windows int) string {
 	return trial.failed
 }
 
-var _ = rand.Float64
+// tolerate allows latencies to grow.
+func (t *Tolerance) tolerate(growth setting.Growth) {
+	t.P50, t.P95, t.P99, t.FirstByte = &growth, &growth, &growth, &growth
+}

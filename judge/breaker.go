@@ -1,6 +1,9 @@
 package judge
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A Run is the breaker: it ends a trial at a run of failed first attempts on the new side, without
 // statistics. Five failures of one user are no run: each counts twice at most, and there must be three of
@@ -8,8 +11,11 @@ import "time"
 //
 // What strikes both sides alike (the database is gone) is no evidence against the new side. A failure that
 // the old side had as well ends the run. While the old side's own users fail as well, at least every
-// other one, nothing counts. Failures of which nothing more is known (a form that must not be sent
-// twice) must go on for a second: by then it is seen whether the old side fails too.
+// other one, nothing counts; where some of them fail all the time, the run must be as long as chance does
+// not make it. Failures of which nothing more is known (a form that must not be sent twice) must go on for a
+// second: by then it is seen whether the old side fails too. So must those that come within a second after the old
+// side has failed: an outage that ends between the two questions makes a run of failures that the
+// old side has answered.
 type Run struct {
 	limit    uint64
 	alone    bool // the old side has no users
@@ -19,8 +25,11 @@ type Run struct {
 	sure     uint64 // of run, those that the old side answered
 	age      time.Duration
 	known    map[uint64]struct{} // users of the new side, up to few
+	calm     time.Duration       // since the old side last failed
+	tripped  bool
 
-	old, oldFailures float64 // the old side's requests since the run began, the latest weighing most
+	old, oldFailures float64 // the old side's requests of the last second or two, the latest weighing most
+	all, allFailures float64 // and before
 }
 
 // attempts are the failures of one user in a run.
@@ -30,7 +39,9 @@ type attempts struct {
 }
 
 const (
-	recent   = 64          // requests of the old side that a Run looks back on
+	recent   = 64          // requests by which the old side is taken to have been well
+	usual    = 512         // requests that tell how often it fails
+	chance   = 1e-6        // of a run that is no evidence
 	few      = 3           // users that make a run
 	settling = time.Second // for failures of which nothing more is known
 )
@@ -38,25 +49,38 @@ const (
 // NewRun begins one that fails at limit failures; 0: never. With alone the old side has no users of its
 // own to compare with.
 func NewRun(limit uint64, alone bool) *Run {
-	return &Run{limit: limit, alone: alone, known: map[uint64]struct{}{}}
+	return &Run{limit: limit, alone: alone, known: map[uint64]struct{}{}, calm: settling}
 }
 
-// Add takes a window and reports whether the run has reached its limit in it.
+// Add takes a window and reports whether the run has reached its limit in it, or before. Then it stays as it is.
 func (r *Run) Add(w *Window) bool {
-	failed := false
 	for i := range w.Events {
-		failed = r.event(&w.Events[i]) || failed
+		if r.tripped = r.tripped || r.event(&w.Events[i]); r.tripped {
+			return true
+		}
 	}
 	for i := range w.Pairs {
-		failed = r.pair(&w.Pairs[i]) || failed
-	}
-	if r.run > 0 {
-		if r.age += w.Span; w.Span == 0 {
-			r.age = settling
+		if r.tripped = r.pair(&w.Pairs[i]); r.tripped {
+			return true
 		}
-		failed = failed || r.reached()
 	}
-	return failed
+	r.pass(w.Span)
+	r.tripped = r.run > 0 && r.reached()
+	return r.tripped
+}
+
+// pass lets time go by; 0: it is not known how much.
+func (r *Run) pass(span time.Duration) {
+	if span == 0 {
+		span = settling
+	}
+	r.calm += span
+	fading := math.Exp2(-float64(span) / float64(settling))
+	r.old *= fading
+	r.oldFailures *= fading
+	if r.run > 0 {
+		r.age += span
+	}
 }
 
 func (r *Run) event(e *Event) bool {
@@ -70,6 +94,7 @@ func (r *Run) event(e *Event) bool {
 		}
 	case e.Other == FailedToo:
 		r.end()
+		r.calm = 0
 	case !r.shared():
 		r.know(e.User)
 		return r.fail(e.User, e.Other == Answered || e.Other == Overtaken)
@@ -81,6 +106,9 @@ func (r *Run) event(e *Event) bool {
 func (r *Run) pair(p *Pair) bool {
 	if !p.Copied {
 		return false
+	}
+	if p.Old.Failed {
+		r.calm = 0
 	}
 	if !p.New.Failed || p.Old.Failed {
 		r.end()
@@ -122,16 +150,37 @@ func (r *Run) reached() bool {
 	if r.limit == 0 || r.shared() {
 		return false
 	}
-	if r.answered >= 4*r.limit {
-		return !r.alone || r.age >= settling
+	limit := r.needed()
+	if r.answered >= 4*limit {
+		return r.believed()
 	}
-	if r.run < r.limit || len(r.users) < min(few, int(r.limit), max(len(r.known), 1)) {
+	if r.run < limit || len(r.users) < min(few, int(r.limit), max(len(r.known), 1)) {
 		return false
 	}
 	if r.alone && len(r.known) < few {
 		return false // so few users are believed only when the old side has answered
 	}
-	return r.age >= settling || !r.alone && r.sure >= r.limit
+	return r.settled() || r.sure >= limit && r.believed()
+}
+
+// believed reports whether failures that the old side has answered are the new side's own.
+func (r *Run) believed() bool { return r.settled() || !r.alone && r.calm >= settling }
+
+// settled reports whether the run has gone on for long enough for an outage of both sides to be told from it.
+func (r *Run) settled() bool {
+	if r.calm < settling {
+		return r.age >= 2*settling
+	}
+	return r.age >= settling
+}
+
+// needed is how many failures in a row are no chance: the limit, or more if the old side fails often.
+func (r *Run) needed() uint64 {
+	if r.allFailures == 0 || r.limit == 0 {
+		return r.limit
+	}
+	often := r.allFailures / (r.all + recent) // a few failures do not say that there are many
+	return max(r.limit, uint64(math.Ceil(math.Log(chance)/math.Log(often))))
 }
 
 func (r *Run) know(user uint64) {
@@ -142,17 +191,19 @@ func (r *Run) know(user uint64) {
 
 func (r *Run) end() {
 	r.users, r.run, r.answered, r.sure, r.age = r.users[:0], 0, 0, 0, 0
-	r.old, r.oldFailures = 0, 0
 }
 
 func (r *Run) seeOld(failed bool) {
 	r.old++
+	r.all++
 	if failed {
 		r.oldFailures++
+		r.allFailures++
+		r.calm = 0
 	}
-	if r.old > recent {
-		r.old /= 2
-		r.oldFailures /= 2
+	if r.all > usual {
+		r.all /= 2
+		r.allFailures /= 2
 	}
 }
 
@@ -161,5 +212,5 @@ func (r *Run) shared() bool { return r.oldFailures > 0 && 2*r.oldFailures >= r.o
 
 // Evidence is how far the run has come.
 func (r *Run) Evidence() Breaker {
-	return Breaker{Run: r.run, Users: uint64(len(r.users)), Limit: r.limit, Shared: r.shared()}
+	return Breaker{Run: r.run, Users: uint64(len(r.users)), Limit: r.needed(), Shared: r.shared()}
 }

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -52,6 +53,10 @@ func TestRun(t *testing.T) {
 		{"not asked again, at once", false, []string{"ABCDEF"}, tick, false},
 		{"not asked again, for a second", false, []string{"ABC", "DEF", "", ""}, 300 * time.Millisecond, true},
 		{"not asked again, for half a second", false, []string{"ABCDEF", "g"}, 300 * time.Millisecond, false},
+		{"the tail of an outage", false, []string{`!A"!B"!C"!`, "A'B'C'D'E'F'", "-g-"}, tick, false},
+		{"an outage of the new side after one of both", false, []string{`!A"!B"!C"!`, "-A'-B'-", "-C'-D'-", "-E'-F'-", "-A'-B'-", "-C'-D'-"}, 500 * time.Millisecond, true},
+		{"every third fails on both sides", false, []string{strings.Repeat("-!-", 60), "-A'-B'-C'-D'-E'-F'-"}, 2 * time.Second, false},
+		{"every third fails on both sides, the new one always", false, []string{strings.Repeat("-!-", 60), strings.Repeat("A'B'C'D'E'F'--", 2)}, 2 * time.Second, true},
 		{"alone, at once", true, []string{"A'B'C'D'E'"}, tick, false},
 		{"alone, for a second", true, []string{"A'B'C'", "D'E'"}, time.Second, true},
 		{"alone, and the old side fails them too", true, []string{`A"B"C"`, `D"E"F"`, `A"B"`}, time.Second, false},
@@ -59,6 +64,9 @@ func TestRun(t *testing.T) {
 		r, got := NewRun(5, c.alone), false
 		for _, w := range c.windows {
 			got = r.Add(history(w, c.span)) || got
+		}
+		if got && r.Evidence().Run == 0 {
+			t.Errorf("%s: the evidence has gone: %+v", c.name, r.Evidence())
 		}
 		if got != c.want {
 			t.Errorf("%s: %v, want %v (%+v)", c.name, got, c.want, r.Evidence())

@@ -13,7 +13,7 @@ type differenceTest struct {
 const pages = 1 << 14 // that a differenceTest remembers
 
 func newDifferenceTest(threshold, tolerated float64) *differenceTest {
-	return &differenceTest{wager: newWager(&multiples, 0, tolerated), seen: newSample[bool](pages), threshold: threshold}
+	return &differenceTest{wager: newWager(&multiples, 0, tolerated, back), seen: newSample[bool](pages), threshold: threshold}
 }
 
 func (t *differenceTest) add(c *Comparison) {

@@ -16,6 +16,10 @@ import (
 // failed is seen no more, because from then on it matters where he was (the fallback has saved him, or
 // he looks at an error). A failure that the old side had as well uses the user up without a bet.
 //
+// What counts is that a request began after the experiment did: one that the new side has failed is told later than one that
+// the old side has, and who begins in between would hear of the new side's alone. For the same reason
+// no wealth is kept back to enter later; a change is left to experiments that begin later.
+//
 // One thing can make a side look worse that is not: users who are served faster do more in the same time. So
 // where more of the users seen are on the new side than the share can explain, that part is the chance.
 //
@@ -30,13 +34,14 @@ type experiment struct {
 	tests []userTest
 	seen  sample[uint32] // the marks that a user has, as bits
 	share float64
-	stall int // the bucket from which on an answer has stalled; 0: not known yet
+	begun int64 // when the latest request began of which was told before; see Event.Began
+	stall int   // the bucket from which on an answer has stalled; 0: not known yet
 
+	lasts         time.Duration // how long it has lasted
 	block, inside time.Duration // what one cause may take to pass, and how much of it has passed
 
 	requests uint64  // of the new side
 	unmarked float64 // of them, by users without any mark
-	used     uint64  // users with a mark
 	failed   string  // the mark that has reached its threshold
 }
 
@@ -49,7 +54,7 @@ type userTest struct {
 }
 
 const (
-	marked   = 1 << 14 // users that an experiment remembers
+	marked   = 1 << 13 // users that an experiment remembers
 	blocks   = 4       // of which no one alone may decide by a latency
 	stallMin = time.Second
 	stalls   = 4    // times the usual 99th percentile
@@ -59,16 +64,16 @@ const (
 // errorsBit is the place of the failures among the marks.
 const errorsBit = 1
 
-// newExperiment begins one with its part of the trial's alpha.
-func newExperiment(c *Criteria, alpha float64) *experiment {
-	x := &experiment{marks: c.marks(), share: float64(c.Share), seen: newSample[uint32](marked), block: c.Tolerance.SlowFor / blocks}
+// newExperiment begins one with its part of the trial's alpha, for requests that begin after begun.
+func newExperiment(c *Criteria, alpha float64, begun int64) *experiment {
+	x := &experiment{begun: begun, marks: c.marks(), share: float64(c.Share), seen: newSample[uint32](marked), block: c.Tolerance.SlowFor / blocks}
 	x.tests = make([]userTest, len(x.marks))
 	for i := range x.marks {
 		t, odds := &x.tests[i], &sides
 		if x.marks[i].limit != nil {
 			odds = &slower
 		}
-		t.wager, t.threshold = newWager(odds, float64(c.Share), x.marks[i].tolerated), math.Inf(1) // not judged, only counted
+		t.wager, t.threshold = newWager(odds, float64(c.Share), x.marks[i].tolerated, 0), math.Inf(1) // not judged, only counted
 		if part := x.marks[i].part; part > 0 {
 			t.threshold = 1 / (alpha * part)
 		}
@@ -84,16 +89,16 @@ func newExperiment(c *Criteria, alpha float64) *experiment {
 func (x *experiment) add(w *Window, usual *census) {
 	x.settle(usual)
 	for i := range w.Events {
-		if e := &w.Events[i]; !e.Ahead && x.seen.holds(e.User) {
+		if e := &w.Events[i]; x.failed == "" && !e.Ahead && (e.Began == 0 || e.Began > x.begun) && x.seen.holds(e.User) {
 			x.event(e)
 		}
 	}
+	x.pass(w.Span)
 	for _, wait := range w.Waiting {
-		if x.seen.holds(wait.User) {
+		if x.failed == "" && wait.Age <= x.lasts && x.seen.holds(wait.User) {
 			x.waits(wait)
 		}
 	}
-	x.pass(w.Span)
 }
 
 // settle decides what is usual once that is known.
@@ -127,7 +132,11 @@ func (x *experiment) event(e *Event) {
 		x.keep(e.User, has, errorsBit)
 		return
 	}
-	x.bet(e.User, e.New, has, x.found(e))
+	marks, tolerated := x.found(e)
+	if tolerated&^has != 0 {
+		has = x.keep(e.User, has, tolerated)
+	}
+	x.bet(e.User, e.New, has, marks)
 }
 
 // chance counts a request of the new side for what is tolerated.
@@ -146,17 +155,22 @@ func (x *experiment) chance(has uint32) {
 	}
 }
 
-// found is what marks an answer gives.
-func (x *experiment) found(e *Event) (bits uint32) {
+// found is what marks an answer gives, and which it would have given on the old side but for the tolerance: those
+// use the user up without a bet, or the slow half of an hour would find the old side's users marked already and the
+// new side's not.
+func (x *experiment) found(e *Event) (bits, tolerated uint32) {
 	if e.Failed {
-		return errorsBit
+		return errorsBit, 0
 	}
 	for i := range x.marks {
 		m := &x.marks[i]
 		switch {
 		case m.limit != nil:
-			if m.limit.beyond(m.limit.value(&e.Answer), e.New) {
+			switch value := m.limit.value(&e.Answer); {
+			case m.limit.beyond(value, e.New):
 				bits |= 1 << i
+			case m.limit.beyond(value, false):
+				tolerated |= 1 << i
 			}
 		case m.class != 0:
 			if e.Class&m.class != 0 {
@@ -168,7 +182,7 @@ func (x *experiment) found(e *Event) (bits uint32) {
 			}
 		}
 	}
-	return bits
+	return bits, tolerated
 }
 
 // waits takes a request whose answer has not come: it takes at least as long as it has taken.
@@ -201,11 +215,9 @@ func (x *experiment) bet(user uint64, new bool, has, bits uint32) {
 	x.keep(user, has, bits)
 }
 
-func (x *experiment) keep(user uint64, has, bits uint32) {
-	if has == 0 {
-		x.used++
-	}
+func (x *experiment) keep(user uint64, has, bits uint32) uint32 {
 	x.seen.put(user, has|bits)
+	return has | bits
 }
 
 // user bets on one user who has got mark i.
@@ -232,6 +244,7 @@ func (x *experiment) current(i int) *userTest {
 
 // pass lets time go by: with it the block in which one cause may act is over.
 func (x *experiment) pass(span time.Duration) {
+	x.lasts += span
 	if x.inside += span; span > 0 && x.inside < x.block {
 		return
 	}
@@ -241,9 +254,4 @@ func (x *experiment) pass(span time.Duration) {
 			x.current(i).begin()
 		}
 	}
-}
-
-// worn reports whether so many users have been marked that a change would be met by few others.
-func (x *experiment) worn(users uint64) bool {
-	return x.used >= 20 && x.used*4 >= users/x.seen.scale()
 }

@@ -42,7 +42,7 @@ func (t *Trial) users(e *Evidence) (Need, bool) {
 
 // usersToSee is how many users must fail, and nobody else, for the errors to decide.
 func usersToSee(c *Criteria) uint64 {
-	g := newWager(&sides, float64(c.Share), rate(float64(c.Tolerance.Errors)))
+	g := newWager(&sides, float64(c.Share), rate(float64(c.Tolerance.Errors)), 0)
 	threshold := 1 / (c.Alpha * (1 - laterPart) * errorsPart)
 	for n := uint64(1); n < 1000; n++ {
 		g.pass(1)

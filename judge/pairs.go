@@ -12,7 +12,9 @@ import (
 // wager is on that. It needs no number of users: one customer's requests will do.
 //
 // The two are asked one after the other, and an outage that begins or ends in between strikes one of
-// them for many requests at once. So no block of time may decide alone.
+// them for many requests at once. So no block of time may decide alone. And since it is always the new side
+// that is asked first where users are moved, an outage shorter than the time that a request takes to fail strikes
+// the new side alone. In those stages a pair speaks against it only when nothing fails on the old side for some seconds before and one after.
 type pairTest struct {
 	wager
 	name      string
@@ -21,6 +23,9 @@ type pairTest struct {
 	limit     *limit        // of a latency; nil: failures
 	block     time.Duration // what one cause may take to pass
 	inside    time.Duration // of the present block, how much has passed
+	calm      time.Duration // since something failed on the old side
+	suspect   int           // pairs against the new side that wait to be believed
+	waited    time.Duration // and for how long the latest has
 	of        uint64        // pairs compared
 	old, new  uint64        // pairs of which this side's answer alone was bad
 }
@@ -28,10 +33,11 @@ type pairTest struct {
 const (
 	pairBlock  = time.Second
 	pairBlocks = 5 // of which no one alone may decide
+	pairCalm   = 3 * time.Second
 )
 
 func newPairTest(threshold, tolerated float64) *pairTest {
-	t := &pairTest{wager: newWager(&halves, 0.5, tolerated), name: signalPairs, words: "failed", threshold: threshold, block: pairBlock}
+	t := &pairTest{wager: newWager(&halves, 0.5, tolerated, back), name: signalPairs, words: "failed", threshold: threshold, block: pairBlock, calm: pairCalm}
 	t.growth = math.Pow(threshold, 1.0/pairBlocks)
 	t.begin()
 	return t
@@ -39,7 +45,7 @@ func newPairTest(threshold, tolerated float64) *pairTest {
 
 // newPairLatencyTest compares how long the two answers took.
 func newPairLatencyTest(threshold float64, l *limit, slowFor time.Duration) *pairTest {
-	t := &pairTest{wager: newWager(&halves, 0.5, 0), name: l.name, words: "was slow", threshold: threshold, limit: l, block: slowFor / blocks}
+	t := &pairTest{wager: newWager(&halves, 0.5, 0, back), name: l.name, words: "was slow", threshold: threshold, limit: l, block: slowFor / blocks}
 	if t.block > 0 {
 		t.growth = math.Pow(threshold, 1.0/blocks)
 		t.begin()
@@ -61,17 +67,36 @@ func (t *pairTest) add(p *Pair) {
 	if old == new {
 		return
 	}
-	t.event(new)
-	if new {
-		t.new++
-	} else {
+	switch {
+	case old:
 		t.old++
+		t.event(false)
+		t.trouble()
+	case t.limit != nil || p.Copied:
+		t.new++
+		t.event(true)
+	case t.calm >= pairCalm:
+		t.new++
+		t.suspect++
+		t.waited = 0
 	}
 }
 
+// trouble notes that something has failed on the old side.
+func (t *pairTest) trouble() { t.calm, t.suspect = 0, 0 }
+
 // tick lets time pass.
 func (t *pairTest) tick(span time.Duration) {
-	if t.inside += span; span == 0 || t.inside >= t.block {
+	if span == 0 {
+		span = pairCalm
+	}
+	t.calm += span
+	if t.waited += span; t.waited >= pairBlock {
+		for ; t.suspect > 0; t.suspect-- {
+			t.event(true)
+		}
+	}
+	if t.inside += span; t.inside >= t.block {
 		t.inside = 0
 		t.begin()
 	}

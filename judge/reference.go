@@ -20,7 +20,7 @@ const referenceBound = 0.1
 func newReferenceTest(r *Tally, alpha, tolerated float64) *referenceTest {
 	requests := float64(max(r.Requests, r.Failures))
 	_, worst := rateBounds(float64(r.Failures), requests, alpha*referenceBound)
-	return &referenceTest{wager: newWager(&multiples, 0, math.Min(worst+tolerated, 1)), seen: newSample[bool](marked),
+	return &referenceTest{wager: newWager(&multiples, 0, math.Min(worst+tolerated, 1), back), seen: newSample[bool](marked),
 		threshold: 1 / (alpha * (1 - referenceBound))}
 }
 

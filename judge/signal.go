@@ -16,13 +16,13 @@ const (
 // what is not judged in a stage leaves its part unused. What decides slowly by nature gets little: an
 // e-value must grow ten times as large for it, which costs a latency few users.
 const (
-	errorsPart      = 0.4  // the first failure of each user
-	pairsPart       = 0.15 // pairs of which one failed
-	differencesPart = 0.1  // answers that differ
-	latencyPart     = 0.1  // all judged latencies and the size together
-	stalledPart     = 0.05 // answers that do not come
-	classPart       = 0.02 // each class of answers
-	laterPart       = 0.25 // of each of these, for users looked at anew later on
+	errorsPart      = 0.45  // the first failure of each user
+	pairsPart       = 0.15  // pairs of which one failed
+	differencesPart = 0.1   // answers that differ
+	latencyPart     = 0.1   // all judged latencies and the size together
+	stalledPart     = 0.05  // answers that do not come
+	classPart       = 0.015 // each class of answers
+	laterPart       = 0.25  // of each of these, for users looked at anew later on
 
 	mirrorPairsPart   = 0.6 // in the mirror stage
 	mirrorLatencyPart = 0.3

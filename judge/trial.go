@@ -1,5 +1,10 @@
 package judge
 
+import (
+	"math"
+	"slices"
+)
+
 // A Trial judges one stage of one route. It takes windows as they come and may be asked for its
 // verdict at any time; the chance that it ever fails a side that is within the tolerance is at most
 // Criteria.Alpha. The placement of users must not change during a Trial: every stage has its own. A
@@ -7,9 +12,9 @@ package judge
 //
 // In a stage with users on both sides, users are compared: see experiment. One experiment runs from the
 // beginning; others begin later and see every user anew, because a user who has failed once, in an outage
-// that both sides had, can tell nothing more to the first. Each has its own part of alpha (a union bound), since
-// what one has seen of a user is known to the next. In every stage pairs are compared as far as there are
-// any.
+// that both sides had, can tell nothing more to the first, and because a long good time costs wealth. Each has its
+// own part of alpha (a union bound), since what one has seen of a user is known to the next. In every stage pairs
+// are compared as far as there are any.
 //
 // Once failed a Trial stays failed: it takes no more windows, and its verdict shows what it failed on.
 type Trial struct {
@@ -18,8 +23,9 @@ type Trial struct {
 	old, new    Tally
 	missed      uint64
 	usual       census
-	experiments []*experiment // the first, and the latest two
+	experiments []*experiment // the first, and some of those that began later
 	begun       int           // experiments after the first
+	latest      int64         // when the latest request began that was told
 	pairs       []*pairTest   // failures first; in mirror latencies too
 	differences *differenceTest
 	reference   *referenceTest
@@ -39,7 +45,7 @@ func NewTrial(c Criteria) *Trial {
 	case c.Mirror:
 		part = mirrorPairsPart
 	case c.split():
-		t.experiments = []*experiment{newExperiment(&t.criteria, c.Alpha*(1-laterPart))}
+		t.experiments = []*experiment{newExperiment(&t.criteria, c.Alpha*(1-laterPart), 0)}
 	case c.Reference != nil:
 		t.reference = newReferenceTest(c.Reference, c.Alpha*errorsPart, tolerated)
 	}
@@ -66,6 +72,8 @@ func (t *Trial) Add(w *Window) (failed bool) {
 	t.missed = plus(t.missed, w.Missed)
 	for i := range w.Events {
 		t.usual.add(&w.Events[i])
+		t.trouble(&w.Events[i])
+		t.latest = max(t.latest, w.Events[i].Began)
 	}
 	for _, x := range t.experiments {
 		x.add(w, &t.usual)
@@ -94,6 +102,16 @@ func (t *Trial) count(w *Window) {
 	for i := range w.Pairs {
 		t.old.Count(&w.Pairs[i].Old)
 		t.new.Count(&w.Pairs[i].New)
+	}
+}
+
+// trouble tells the pairs of what fails on the old side.
+func (t *Trial) trouble(e *Event) {
+	if e.Other != FailedToo && (e.New || !e.Failed) {
+		return
+	}
+	for _, p := range t.pairs {
+		p.trouble()
 	}
 }
 
@@ -140,31 +158,37 @@ func (t *Trial) worst() string {
 }
 
 const (
-	lateStart = 500 // requests of the new side before the first later experiment
-	lateGrow  = 1.5 // the same again in these proportions
-	lateWorn  = 200 // requests of the new side after which an experiment may be worn
-	lateMost  = 2   // later experiments at once
+	lateEvery = 250       // requests of the new side after which another experiment begins,
+	latePart  = 1.0 / 400 // or this part of all before it, if that is more
+	lateMost  = 6         // later experiments at once
 )
 
-// renew begins another experiment when the latest has seen as many requests as all before it, or has
-// marked so many users that few are left to tell of a change. Both do not depend on who is where.
+// renew begins another experiment when it is due, which does not depend on who is where.
 func (t *Trial) renew() {
 	if len(t.experiments) == 0 || t.failed != "" {
 		return
 	}
 	first, last := t.experiments[0], t.experiments[len(t.experiments)-1]
-	old, new := t.usual.served()
-	due := float64(first.requests) >= float64(first.requests-last.requests)*lateGrow && last.requests >= lateStart
-	if t.begun == 0 {
-		due = first.requests >= lateStart
-	}
-	if !due && !(last.requests >= lateWorn && last.worn(old+new)) {
+	if last.requests < max(lateEvery, uint64(float64(first.requests)*latePart)) {
 		return
 	}
 	t.begun++
 	part := laterPart / float64(t.begun*(t.begun+1))
-	t.experiments = append(t.experiments, newExperiment(&t.criteria, t.criteria.Alpha*part))
+	t.experiments = append(t.experiments, newExperiment(&t.criteria, t.criteria.Alpha*part, t.latest))
 	if len(t.experiments) > 1+lateMost {
-		t.experiments = append(t.experiments[:1], t.experiments[2:]...)
+		t.thin()
 	}
+}
+
+// thin ends the later experiment that is missed least: those that are left have seen requests in about equal
+// proportions, so that one of them began shortly before a change, whether it is large or small.
+func (t *Trial) thin() {
+	least, at := math.Inf(1), 1
+	for i := 1; i < len(t.experiments)-1; i++ {
+		before, after := float64(t.experiments[i-1].requests), float64(t.experiments[i+1].requests)
+		if ratio := before / (after + lateEvery); ratio < least {
+			least, at = ratio, i
+		}
+	}
+	t.experiments = slices.Delete(t.experiments, at, at+1)
 }

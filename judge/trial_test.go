@@ -33,6 +33,12 @@ type crowd struct {
 	common float64 // the rate of class on both sides
 	outage float64 // the chance that a window is the first of five in which half of all requests fail
 	left   int     // windows left of it
+	late   int     // so many windows later the old side's answer to what the new one has failed is known
+	told   [][]Event
+	rises  float64 // latency grows by that factor from window to window
+	load   float64
+	grown  setting.Growth // is tolerated
+	began  int64
 }
 
 // times is how many times the usual number of simulated stages is run.
@@ -58,19 +64,28 @@ func (c *crowd) next(w *Window) {
 	if c.left--; c.left < 0 && c.random.Float64() < c.outage {
 		c.left = 5
 	}
+	if c.load = max(c.load, 1); c.rises > 0 {
+		c.load *= c.rises
+	}
+	c.told = append(c.told, nil)
 	for range c.size {
 		at, _ := slices.BinarySearch(c.weight, c.random.Float64()*c.weight[len(c.weight)-1])
 		user := c.users[at]
 		c.add(w, at, user, float64(user>>11)/(1<<53) < c.share)
 	}
+	if len(c.told) > c.late {
+		w.Events = append(w.Events, c.told[0]...)
+		c.told = c.told[1:]
+	}
 }
 
 func (c *crowd) add(w *Window, at int, user uint64, new bool) {
-	e := Event{User: user, New: new, Answer: Answer{First: 100, Last: 100, Size: -1}}
+	c.began++
+	e := Event{User: user, Began: c.began, New: new, Answer: Answer{First: 100, Last: 100, Size: -1}}
 	e.Failed = c.random.Float64() < c.fails || at < c.broken || c.left > 0 && c.random.Float64() < 0.5
 	took := 1.0
 	if c.latency != nil {
-		took = c.latency(c.random) * (1 + c.ofUser*float64(mix(user)>>11)/(1<<53))
+		took = c.load * c.latency(c.random) * (1 + c.ofUser*float64(mix(user)>>11)/(1<<53))
 	}
 	if c.random.Float64() < c.common {
 		e.Class = c.class
@@ -90,6 +105,14 @@ func (c *crowd) add(w *Window, at int, user uint64, new bool) {
 		e.Other = c.other(at)
 	}
 	tally.Count(&e.Answer)
+	if new && e.Failed && c.late > 0 {
+		// The outage may be over by then.
+		if e.Other == FailedToo && c.left <= c.late && at >= c.broken {
+			e.Other = Answered
+		}
+		c.told[len(c.told)-1] = append(c.told[len(c.told)-1], e)
+		return
+	}
 	w.Events = append(w.Events, e)
 }
 
@@ -176,3 +199,32 @@ func TestDetectLatency(t *testing.T) {
 
 // pareto begins at 40 ms and has no variance: p50 64 ms, p95 295 ms, p99 863 ms.
 func pareto(r *rand.Rand) float64 { return 40 * math.Pow(1-r.Float64(), -1/1.5) }
+
+// TestLate: a long good time must not shield a side that breaks then.
+func TestLate(t *testing.T) {
+	var w Window
+	var needed []int
+	for run := range 20 {
+		trial := NewTrial(Criteria{Tolerance: defaults(), Share: 0.05})
+		c := newCrowd(seeded(run, 4), 5000, 0.8, 0.05)
+		c.size, c.fails = 500, 0.001
+		for range 1000 {
+			c.next(&w)
+			trial.Add(&w)
+		}
+		if trial.failed != "" {
+			t.Fatalf("run %d: condemned while good", run)
+		}
+		before := trial.new.Requests
+		for c.size, c.worse = 20, 0.2; trial.failed == "" && trial.new.Requests < before+5000; {
+			c.next(&w)
+			trial.Add(&w)
+		}
+		needed = append(needed, int(trial.new.Requests-before))
+	}
+	slices.Sort(needed)
+	t.Logf("20 %% failing after 25,000 good requests: median %d, most %d", needed[10], needed[19])
+	if needed[19] > 300 {
+		t.Errorf("20 %% failing after a good time: %d requests", needed[19])
+	}
+}

@@ -18,7 +18,7 @@ import "math"
 // multiplies the wealth by up, so they raise it by at most exp(t*(up-1)) an opportunity in expectation,
 // and that is charged.
 //
-// Wealth kept back as cash enters the bet little by little, so that a side that breaks after a long
+// Wealth may be kept back as cash, which enters the bet little by little, so that a side that breaks after a long
 // good time is not shielded by the wealth it has cost; this is a mixture over the moment of the change.
 //
 // What may have a single cause within a short time (a deployment, a hanging database) must not decide
@@ -37,7 +37,8 @@ type wager struct {
 	granted  float64    // the tolerance: events of its own for each opportunity
 	waiting  float64    // opportunities that are not charged yet
 	chances  float64    // opportunities that are
-	cash     float64    // not yet in the bet
+	held     float64    // the part of the wealth that was kept back
+	cash     float64    // what of it has not entered the bet
 }
 
 // An odd is a theta that is bet on with a part of the wealth.
@@ -57,16 +58,16 @@ var halves = [5]odd{{1.5, 0.1}, {2.5, 0.2}, {5, 0.3}, {15, 0.3}, {200, 0.1}}
 var multiples = [5]odd{{1.3, 0.1}, {2, 0.25}, {4, 0.3}, {12, 0.25}, {60, 0.1}}
 
 const (
-	atOnce  = 0.95 // the part of the wealth that is bet from the start
-	pace    = 64   // after so many opportunities half of the rest has entered
+	back    = 0.05 // the part of the wealth that is kept back, where some is
+	pace    = 64   // after so many opportunities half of that has entered
 	ceiling = 1e300
 )
 
-// newWager puts up the wealth of 1.
-func newWager(odds *[5]odd, share, granted float64) wager {
-	g := wager{odds: odds, granted: granted, cash: kept(0)}
+// newWager puts up the wealth of 1, of which the part held is kept back.
+func newWager(odds *[5]odd, share, granted, held float64) wager {
+	g := wager{odds: odds, granted: granted, held: held, cash: held}
 	for i, o := range odds {
-		g.stakes[i] = atOnce * o.part
+		g.stakes[i] = (1 - held) * o.part
 		g.most[i] = ceiling
 	}
 	g.draw(share)
@@ -84,7 +85,7 @@ func (g *wager) draw(share float64) {
 }
 
 // kept is the cash that has not entered the bet after n opportunities.
-func kept(n float64) float64 { return (1 - atOnce) / (1 + math.Log2(1+n/pace)) }
+func (g *wager) kept(n float64) float64 { return g.held / (1 + math.Log2(1+n/pace)) }
 
 // event takes one event of the new side or of the old one.
 func (g *wager) event(new bool) {
@@ -109,7 +110,7 @@ func (g *wager) charge() {
 	}
 	g.chances += g.waiting
 	before := g.cash
-	g.cash = kept(g.chances)
+	g.cash = g.kept(g.chances)
 	entering := before - g.cash
 	for i, o := range g.odds {
 		if g.granted > 0 && g.up[i] > 1 {

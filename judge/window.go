@@ -52,6 +52,10 @@ type Event struct {
 	// User is the key's place on the line from 0 to 2^64: the user is on the new side while it is below
 	// the share.
 	User uint64
+	// Began is when the request began, in nanoseconds since some moment of the data plane's; 0: not known. Failures
+	// of the new side are told later than those of the old one, so the order in which events come says something
+	// of their side; the order in which requests began does not.
+	Began int64
 	// New says that the user was placed on the new side.
 	New bool
 	// Ahead says that it was a list that placed the user there, not the share. Such a user is no part of
