@@ -140,7 +140,7 @@ func TestStreamThatIsNotRead(t *testing.T) {
 func TestSlowUserIsNotTheServersSilence(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		b := c.Backends["containers"]
-		b.Upstream.Idle = 150 * time.Millisecond
+		b.Upstream.Idle = 500 * time.Millisecond
 		c.Backends["containers"] = b
 		c.Fallback.Request = 0
 	})
@@ -161,7 +161,7 @@ func TestSlowUserIsNotTheServersSilence(t *testing.T) {
 	for name, head := range map[string]string{"length": "Content-Length: 4\r\n\r\n%s", "chunks": "Transfer-Encoding: chunked\r\n\r\n4\r\n%s\r\n0\r\n\r\n"} {
 		before, after, _ := strings.Cut(head, "%s")
 		c := r.dial("POST /" + name + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + before + "ab")
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(1200 * time.Millisecond)
 		if _, err := io.WriteString(c, "cd"+after); err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func TestSlowUserIsNotTheServersSilence(t *testing.T) {
 		}
 	}
 	c := r.dial("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-	time.Sleep(400 * time.Millisecond)
+	time.Sleep(1200 * time.Millisecond)
 	if out, err := io.ReadAll(c); err != nil || len(out) < much {
 		t.Errorf("got %d bytes, %v", len(out), err)
 	}
