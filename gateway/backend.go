@@ -35,8 +35,8 @@ type attempt struct {
 }
 
 // send sends the request to one server, and to another one when no connection could be made. The
-// server of the attempt is busy until the attempt ends. A user who is on a server is not sent to
-// another one because it is busy.
+// server of the attempt is busy until the attempt ends; one that is pending is for the caller to end. A user
+// who is on a server is not sent to another one because it is busy.
 func (b *backend) send(ctx context.Context, r *upstream.Request, at seat) attempt {
 	var tried [connectTries]*server
 	var last *upstream.Failure
@@ -52,6 +52,9 @@ func (b *backend) send(ctx context.Context, r *upstream.Request, at seat) attemp
 		if failure == nil {
 			picked.Connected()
 			return attempt{server: picked, response: response}
+		}
+		if failure.Pending != nil {
+			return attempt{server: picked, failure: failure}
 		}
 		if failure.Outcome != upstream.NoConnection || errors.Is(failure, upstream.ErrBusy) && at.holds(picked) {
 			picked.Done(learnt(failure))

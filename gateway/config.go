@@ -142,8 +142,10 @@ type Fallback struct {
 	Response setting.Size `yaml:"response" default:"64KiB"`
 	// Hold is the longest time a response that has begun is held back.
 	Hold time.Duration `yaml:"hold" default:"200ms"`
-	// Timeout is how long the new side may take until its response headers have arrived before the
-	// old side is asked; it never exceeds the backend's own Response, nor half of limits.requestTime.
+	// Timeout is how long the new side may be silent before the old side is asked as well, where a request may be
+	// repeated; it never exceeds the backend's own Response, nor half of limits.requestTime. The first good answer is
+	// the user's. The new side may still answer within the backend's own Response, and only what it comes to
+	// then is counted, unless the old side has answered in half of Timeout: that is a failure at once.
 	Timeout time.Duration `yaml:"timeout" default:"10s"`
 }
 

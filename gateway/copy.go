@@ -157,22 +157,14 @@ func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Requ
 			answer.Body, answer.Truncated = answer.Body[:maxBody], true
 		}
 		found.took = time.Since(began)
-		found.measure(&q, a.response.Header, answer.Body, answer.Truncated)
+		if !answer.Truncated {
+			body := newSizer(a.response.Header)
+			body.add(answer.Body)
+			found.measure(&q, a.response.Header, &body)
+		}
 	}
 	answer.Answer, answer.Took = found.answer(), max(found.took, found.head)
 	return answer, nil
-}
-
-// measure notes what only the body of a copy's answer tells of it.
-func (r *result) measure(q *asked, h http.Header, body []byte, truncated bool) {
-	if q.method == http.MethodGet && r.status == http.StatusOK && len(body) == 0 && !truncated {
-		r.class |= judge.Empty
-	}
-	if !truncated && q.measured(r.status, h) {
-		s := newSizer(h)
-		s.add(body)
-		r.size = s.size()
-	}
 }
 
 // nobody reports whether there was no server to be asked, which says nothing of a side.

@@ -29,15 +29,17 @@ type Gateway struct {
 	scheme string
 	tls    *tls.Config
 
-	table     atomic.Pointer[table]
-	inFlight  atomic.Int64
-	refused   atomic.Uint64 // requests over limits.inFlight
-	rejected  rejections    // requests that the framing gate ended
-	stopping  atomic.Bool
-	tunnels   sessions
-	churn     keys.Churn
-	returning *keys.Returning
-	drains    drainFile
+	table      atomic.Pointer[table]
+	inFlight   atomic.Int64
+	refused    atomic.Uint64 // requests over limits.inFlight
+	rejected   rejections    // requests that the framing gate ended
+	stopping   atomic.Bool
+	tunnels    sessions
+	followed   atomic.Int64  // stragglers whose users have been served
+	unfollowed atomic.Uint64 // those given up because there were too many
+	churn      keys.Churn
+	returning  *keys.Returning
+	drains     drainFile
 
 	reloading sync.Mutex // guards a reload, which may wait for names to be looked up, against another
 
