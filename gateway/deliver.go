@@ -142,6 +142,8 @@ func (d *delivery) commit() {
 	if leavesGate(d.x.r) || d.resp.Sending() || d.x.body.unblock || d.x.gateway.leaving() {
 		header["Connection"] = []string{"close"}
 	}
+	d.x.observe(d.resp.Header)
+	d.x.grant(header)
 	d.x.capture.head(d.resp.Header)
 	d.x.status = d.resp.StatusCode
 	d.committed = true

@@ -23,6 +23,9 @@ type exchange struct {
 
 	route    *route
 	origin   origin
+	scheme   string // that the user wrote
+	user     user
+	seats    seats
 	placed   *placement
 	point    uint64 // of the user's key
 	ahead    bool   // it was the list that placed the user, not the share
@@ -51,6 +54,7 @@ type exchange struct {
 type result struct {
 	backend string
 	server  string
+	moved   uint64 // the Mark of the server that the user is on from now on, if he is to be told
 	outcome upstream.Outcome
 	status  int
 	head    time.Duration // until the response head had come, or the attempt had failed
@@ -87,14 +91,14 @@ func (x *exchange) place() {
 	x.placed = x.route.placement.Load()
 	x.origin = x.table.peers.originOf(x.r)
 	x.safety = safetyOf(x.r.Method)
+	x.identify()
 	if x.route.new == nil {
 		return
 	}
 	switch name := x.table.override.backend(x.r); name {
 	case "":
-		key := x.table.sticky.key(x.r, x.origin.client)
-		x.point = point(key)
-		x.side, x.ahead = x.placed.side(x.point, x.table.sticky.goesAhead(key))
+		x.point = x.user.point
+		x.side, x.ahead = x.placed.side(x.point, x.user.listed)
 	case x.route.old.name:
 		x.forced = true
 	case x.route.new.name:
@@ -226,11 +230,15 @@ func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again
 
 // ask sends the request to one backend.
 func (x *exchange) ask(ctx context.Context, b *backend) attempt {
-	a := b.send(ctx, &x.request)
+	at := x.seats.at(b.name)
+	a := b.send(ctx, &x.request, at)
 	if a.failure != nil && !a.failure.Sent {
 		if now := x.gateway.table.Load().backends[b.name]; now != nil && now != b {
-			a = now.send(ctx, &x.request) // a reload has closed the backend that the request began with
+			b, a = now, now.send(ctx, &x.request, at) // a reload has closed the backend that the request began with
 		}
+	}
+	if a.server != nil {
+		a.moved = at.moved(a.server, b.group)
 	}
 	return a
 }
@@ -241,6 +249,7 @@ func (x *exchange) use(a *attempt, b *backend, began time.Time, guarded bool) (a
 	x.served = result{backend: b.name, size: -1}
 	if a.server != nil {
 		x.served.server = a.server.Address.ID
+		x.served.moved = a.moved
 	}
 	began = x.heard(a, began)
 	if a.failure != nil {

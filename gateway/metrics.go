@@ -24,6 +24,7 @@ type descriptions struct {
 	refused, rejected, tunnels, logDropped                        *prometheus.Desc
 	followed, unfollowed                                          *prometheus.Desc
 	serverInFlight, serverUp, nameResolves                        *prometheus.Desc
+	keyUsers, keyChanged, keyMissing                              *prometheus.Desc
 	mirrorCompared, mirrorDifferent, mirrorSkipped, mirrorFailed  *prometheus.Desc
 }
 
@@ -49,6 +50,9 @@ func newDescriptions() descriptions {
 		serverInFlight:  describe("server_in_flight_requests", "Requests under way at a server.", "backend", "server"),
 		nameResolves:    describe("name_resolves", "1 when the last lookup of a server's name went well; after one that failed its last addresses stay.", "backend", "name"),
 		serverUp:        describe("server_available", "1 when the server gets requests: not drained, ejected or unhealthy.", "backend", "server"),
+		keyUsers:        describe("key_users", "Users who had a key (sticky.cookie) in the last minute; of very many a sample."),
+		keyChanged:      describe("key_changed_users", "Of them, those whom an answer gave another key: they may change sides."),
+		keyMissing:      describe("key_missing_ratio", "Part of the last minute's requests that had no key and are known by their address."),
 		mirrorCompared:  describe("mirror_compared_total", "Requests whose answers by both sides the mirror has compared.", "route"),
 		mirrorDifferent: describe("mirror_different_total", "Of them, those that differed after noise was taken out.", "route"),
 		mirrorSkipped:   describe("mirror_skipped_total", "Requests that were not copied because mirror.concurrency was reached.", "route"),
@@ -82,6 +86,11 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		counter(d.rejected, n, reason)
 	}
 	counter(d.logDropped, g.log.dropped.Load())
+	if k := g.Keys(); k.Cookie != "" {
+		gauge(d.keyUsers, float64(k.Users))
+		gauge(d.keyChanged, float64(k.Changed))
+		gauge(d.keyMissing, k.missing())
+	}
 	for _, r := range append(t.routes[:len(t.routes):len(t.routes)], t.rest) {
 		collectRoute(d, r, out, gauge, counter)
 	}

@@ -29,7 +29,7 @@ type straggler struct {
 	pending *upstream.Pending
 	backend string
 	began   time.Time
-	silent  time.Duration // how long it had been when the old side was asked
+	silent  time.Duration // for how long it was to be before the old side was asked
 	head    time.Duration // until the response head had come, or the attempt had failed
 	wait    wait
 
@@ -56,7 +56,7 @@ func (x *exchange) straggle(ctx context.Context, a *attempt, began time.Time, wi
 	g := x.gateway
 	s := &straggler{
 		account: x.account(), attempt: attempt{server: a.server}, asked: x.asked(), safety: x.safety, pending: a.failure.Pending,
-		backend: x.route.new.name, began: began, silent: time.Since(began), win: win, heard: make(chan struct{}),
+		backend: x.route.new.name, began: began, silent: x.request.Response, win: win, heard: make(chan struct{}),
 	}
 	x.placed.evidence.handOver(&x.wait, &s.wait)
 	if until, bound := ctx.Deadline(); bound { // limits.requestTime, which the old side has as well

@@ -19,6 +19,7 @@ type simulation struct {
 	stages    int
 	seed      uint64
 	alphas    []string
+	table     bool
 }
 
 func newJudgeSimulate(env *environment) *cobra.Command {
@@ -35,7 +36,8 @@ A scenario is a file, or one of those that come with the program: yadokari judge
 seed gives one result. --scenario may be given several times, or as all.`,
 		Example: `  yadokari judge simulate --scenario crawler
   yadokari judge simulate --scenario all --runs 2000 --alpha 0.1% --alpha 5%
-  yadokari judge simulate --scenario ours.yaml --runs 20000 -o json`,
+  yadokari judge simulate --scenario ours.yaml --runs 20000 -o json
+  yadokari judge simulate --table --runs 100`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), env) },
 	}
@@ -44,6 +46,7 @@ seed gives one result. --scenario may be given several times, or as all.`,
 	flags.IntVar(&s.stages, "runs", 1000, "how many stages of each")
 	flags.Uint64Var(&s.seed, "seed", 1, "what all that looks like chance follows from")
 	flags.StringArrayVar(&s.alphas, "alpha", nil, "judge at this level (`share`) instead of the scenario's; may be given several times")
+	flags.BoolVar(&s.table, "table", false, "print instead how many users and requests it takes to see what is worse, in Markdown")
 	must(command.RegisterFlagCompletionFunc("scenario", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return append(simulate.Builtins(), "all"), cobra.ShellCompDirectiveDefault
 	}))
@@ -55,11 +58,14 @@ func (s *simulation) run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	if len(s.scenarios) == 0 {
-		return usagef("name a scenario with --scenario: one of %s, or a file", strings.Join(simulate.Builtins(), ", "))
-	}
 	if s.stages < 1 {
 		return usagef("--runs %d: write 1 or more", s.stages)
+	}
+	if s.table {
+		return s.tables(ctx, env)
+	}
+	if len(s.scenarios) == 0 {
+		return usagef("name a scenario with --scenario: one of %s, or a file", strings.Join(simulate.Builtins(), ", "))
 	}
 	if slices.Equal(s.scenarios, []string{"all"}) {
 		s.scenarios = simulate.Builtins()

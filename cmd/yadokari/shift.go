@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"yadokari/api"
+	"yadokari/gateway"
 	"yadokari/setting"
 	"yadokari/shift"
 )
@@ -128,7 +129,10 @@ is a list of objects; docs/admin-api.md names their fields.`,
 				if err != nil {
 					return err
 				}
-				if err := printStatus(r.env, list, len(args) > 0); err != nil || !watch {
+				if err := printStatus(r.env, list, len(args) > 0); err != nil {
+					return err
+				}
+				if err := warnOfKeys(cmd, r); err != nil || !watch {
 					return err
 				}
 				select {
@@ -141,6 +145,20 @@ is a list of objects; docs/admin-api.md names their fields.`,
 	}
 	command.Flags().BoolVarP(&watch, "watch", "w", false, "print it again every second")
 	return command
+}
+
+// warnOfKeys says when the key does not hold by which users are known: no figure above means much then.
+func warnOfKeys(cmd *cobra.Command, r *remote) error {
+	if r.env.output == jsonOut {
+		return nil // it is in /api/v1/gateway
+	}
+	about, err := call[struct {
+		Keys gateway.KeyStatus `json:"keys"`
+	}](cmd.Context(), r, "GET", "/api/v1/gateway", nil)
+	if err == nil && about.Keys.Warning != "" {
+		_, err = fmt.Fprintf(r.env.out, "warning: %s\n", about.Keys.Warning)
+	}
+	return err
 }
 
 func statuses(cmd *cobra.Command, r *remote, args []string) ([]shift.Status, error) {

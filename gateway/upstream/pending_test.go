@@ -195,8 +195,8 @@ func TestFirstWaitIsTheWhole(t *testing.T) {
 // A pending exchange counts among the connections until it is closed.
 func TestPendingExchangeTakesUpAConnection(t *testing.T) {
 	h := open(t, scripted(t, func(_ int, c net.Conn) { _ = readHead(c); _, _ = io.Copy(io.Discard, c) }),
-		func(c *Config) { c.Connections, c.Connect = 1, 50*time.Millisecond })
-	r := &Request{Method: "GET", Target: "/", Response: 20 * time.Millisecond, Patient: true}
+		func(c *Config) { c.Connections, c.Connect = 1, 500*time.Millisecond })
+	r := &Request{Method: "GET", Target: "/", Response: 100 * time.Millisecond, Patient: true}
 	_, failure := h.Do(t.Context(), r)
 	if failure == nil || failure.Pending == nil {
 		t.Fatalf("got %+v", failure)

@@ -55,7 +55,8 @@ type Count struct {
 	Seed    uint64 `json:"seed"` // of the stage of the example: with --seed and --runs 1 it is run again
 }
 
-// Range is the middle of many figures, and what 95 of 100 do not exceed.
+// Range is the middle of many figures, and what 95 of 100 do not exceed. Where a side is worse, a stage in which that
+// was not seen is beyond any figure, and 0 says that so many were.
 type Range struct {
 	Median float64 `json:"median"`
 	P95    float64 `json:"p95"`
@@ -94,15 +95,15 @@ func report(name string, p *Plan, o *Options, all [][]Stage) *Report {
 		for j := range all {
 			stages[j] = all[j][i]
 		}
-		r.Levels = append(r.Levels, level(stages, alpha, o.Seed))
+		r.Levels = append(r.Levels, level(stages, r.Same, alpha, o.Seed))
 		if i == 0 {
-			r.Requests = rangeOf(stages, false, func(s *Stage) float64 { return float64(s.Requests) })
+			r.Requests = rangeOf(stages, len(stages)-r.Levels[0].Condemned, false, func(s *Stage) float64 { return float64(s.Requests) })
 		}
 	}
 	return r
 }
 
-func level(stages []Stage, alpha float64, seed uint64) Level {
+func level(stages []Stage, same bool, alpha float64, seed uint64) Level {
 	l := Level{Alpha: alpha, Allowed: Allowed(len(stages), alpha), Signals: []Count{}}
 	for i := range stages {
 		s := &stages[i]
@@ -118,23 +119,30 @@ func level(stages []Stage, alpha float64, seed uint64) Level {
 		l.Signals[at].Stages++
 	}
 	slices.SortStableFunc(l.Signals, func(a, b Count) int { return cmp.Compare(b.Stages, a.Stages) })
-	l.Users = rangeOf(stages, true, func(s *Stage) float64 { return float64(s.Users) })
-	l.Requests = rangeOf(stages, true, func(s *Stage) float64 { return float64(s.Requests) })
-	l.Seconds = rangeOf(stages, true, func(s *Stage) float64 { return s.After.Round(time.Millisecond).Seconds() })
+	all := len(stages)
+	if same {
+		all = l.Condemned
+	}
+	l.Users = rangeOf(stages, all, true, func(s *Stage) float64 { return float64(s.Users) })
+	l.Requests = rangeOf(stages, all, true, func(s *Stage) float64 { return float64(s.Requests) })
+	l.Seconds = rangeOf(stages, all, true, func(s *Stage) float64 { return s.After.Round(time.Millisecond).Seconds() })
 	return l
 }
 
-// rangeOf is the range of a figure of those stages that were condemned, or were not.
-func rangeOf(stages []Stage, condemned bool, figure func(*Stage) float64) Range {
+// rangeOf is the range of a figure of those stages that were condemned, or were not, out of so many.
+func rangeOf(stages []Stage, of int, condemned bool, figure func(*Stage) float64) Range {
 	var list []float64
 	for i := range stages {
 		if (stages[i].Signal != "") == condemned {
 			list = append(list, figure(&stages[i]))
 		}
 	}
-	if len(list) == 0 {
-		return Range{}
-	}
 	slices.Sort(list)
-	return Range{Median: list[len(list)/2], P95: list[len(list)*95/100]}
+	at := func(i int) float64 {
+		if i >= len(list) {
+			return 0
+		}
+		return list[i]
+	}
+	return Range{Median: at(of / 2), P95: at(of * 95 / 100)}
 }

@@ -19,10 +19,6 @@ type Stage struct {
 	After time.Duration
 }
 
-// looks is after how many ticks one looks whether a verdict has been found: it costs more than a tick, and
-// a Trial that has failed takes nothing more.
-const looks = 16
-
 // Run has one stage judged, by each of several alphas; the scenario's own for 0. Its traffic is the same
 // for all of them.
 func (t *Traffic) Run(seed uint64, alphas ...float64) []Stage {
@@ -36,21 +32,11 @@ func (t *Traffic) Run(seed uint64, alphas ...float64) []Stage {
 		trials[i] = judge.NewTrial(c)
 	}
 	var w judge.Window
-	open := len(trials)
-	for tick := 1; open > 0; tick++ {
+	for open := len(trials); open > 0; {
 		more := t.Next(&w)
 		for i, trial := range trials {
-			if trial == nil {
-				continue
-			}
-			if more {
-				trial.Add(&w)
-			}
-			if more && tick%looks != 0 {
-				continue
-			}
-			if ended(trial, &stages[i]) || !more {
-				stages[i].After = time.Duration(t.end)
+			if trial != nil && (more && trial.Add(&w) || !more) {
+				stages[i] = t.ended(trial)
 				trials[i] = nil
 				open--
 			}
@@ -59,15 +45,14 @@ func (t *Traffic) Run(seed uint64, alphas ...float64) []Stage {
 	return stages
 }
 
-// ended notes what the trial says, and reports whether it has failed.
-func ended(trial *judge.Trial, s *Stage) bool {
+// ended is what a trial says at the end.
+func (t *Traffic) ended(trial *judge.Trial) Stage {
 	v := trial.Verdict()
-	s.Users, s.Requests = v.Evidence.New.Users, v.Evidence.New.Requests
-	if v.Outcome != judge.Fail {
-		return false
+	s := Stage{Users: v.Evidence.New.Users, Requests: v.Evidence.New.Requests, After: time.Duration(t.end)}
+	if v.Outcome == judge.Fail {
+		s.Signal, s.Reason = v.Evidence.Decided, v.Reason
 	}
-	s.Signal, s.Reason = v.Evidence.Decided, v.Reason
-	return true
+	return s
 }
 
 // Allowed is how many of so many stages chance may condemn at the level alpha: the mean and three standard

@@ -34,7 +34,7 @@ type Traffic struct {
 const (
 	firstPairs  = 1000                          // moved users' requests that are copied without a draw
 	longWait    = int64(250 * time.Millisecond) // from which on a request without an answer is told
-	mostWaiting = 64                            // that are told of each side
+	mostWaiting = 128                           // that are told, the oldest of both sides
 )
 
 // NewTraffic makes room for the plan's stages. Begin begins one.
@@ -159,7 +159,7 @@ func (t *Traffic) release(v int32) {
 
 // whoWaits tells of requests under way for long, as the gateway does.
 func (t *Traffic) whoWaits(w *judge.Window) {
-	kept, told := t.waiting[:0], [2]int{}
+	kept := t.waiting[:0]
 	for _, i := range t.waiting {
 		v := t.at(i)
 		if !v.asking || v.head <= t.end {
@@ -167,12 +167,7 @@ func (t *Traffic) whoWaits(w *judge.Window) {
 			continue
 		}
 		kept = append(kept, i)
-		side := 0
-		if v.new {
-			side = 1
-		}
-		if age := t.end - v.began; age >= longWait && told[side] < mostWaiting && !t.Mirror {
-			told[side]++
+		if age := t.end - v.began; age >= longWait && len(w.Waiting) < mostWaiting && !t.Mirror {
 			w.Waiting = append(w.Waiting, judge.Wait{User: v.point, New: v.new, Age: time.Duration(age)})
 		}
 	}

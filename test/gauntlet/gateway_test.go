@@ -1,12 +1,14 @@
 package gauntlet
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,8 +64,33 @@ type status struct {
 
 func (s status) rolledBack() bool { return s.State == "rolled-back" }
 
-// call asks the admin port.
+// call asks the admin port for the route's status, or for a change of it.
 func (g *gateway) call(t *testing.T, method, path string) (s status) {
+	t.Helper()
+	g.ask(t, method, path, &s)
+	return s
+}
+
+// differences are what comparing answers has found, the most frequent first, in one line each.
+func (g *gateway) differences(t *testing.T) (list []string) {
+	t.Helper()
+	type example struct {
+		Count                                uint64
+		Method, Target, Kind, Path, Old, New string
+		Noise                                bool
+	}
+	var found struct{ Examples []example }
+	g.ask(t, http.MethodGet, "/differences", &found)
+	slices.SortStableFunc(found.Examples, func(a, b example) int { return cmp.Compare(b.Count, a.Count) })
+	for _, e := range found.Examples {
+		if !e.Noise {
+			list = append(list, fmt.Sprintf("%d × %s %.60s: %s %.40q: %.60q, %.60q", e.Count, e.Method, e.Target, e.Kind, e.Path, e.Old, e.New))
+		}
+	}
+	return list
+}
+
+func (g *gateway) ask(t *testing.T, method, path string, into any) {
 	t.Helper()
 	r, err := http.NewRequest(method, "http://"+g.admin+"/api/v1/routes/site"+path, strings.NewReader("{}"))
 	if err != nil {
@@ -79,8 +106,7 @@ func (g *gateway) call(t *testing.T, method, path string) (s status) {
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatalf("%s %s: %s %s %v", method, path, answer.Status, text, err)
 	}
-	if err := json.Unmarshal(text, &s); err != nil {
+	if err := json.Unmarshal(text, into); err != nil {
 		t.Fatal(err)
 	}
-	return s
 }

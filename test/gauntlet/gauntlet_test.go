@@ -62,7 +62,7 @@ func both(t *testing.T, app application, old *stack.Side, b *stack.Breakage) (tw
 	fresh := app.Start(t, "new", b)
 	for i, stage := range []string{mirror, share} {
 		two[i] = trial{app: app, old: old, fresh: fresh, stage: stage, most: *most}.run(t)
-		t.Logf("%s: %+v", stage, two[i])
+		t.Logf("%s: %s", stage, two[i])
 	}
 	return two
 }

@@ -38,7 +38,7 @@ func TestSample(t *testing.T) {
 				t.Run(name+" "+s.stage, func(t *testing.T) {
 					b := find(t, app, s.breakage)
 					r := trial{app: app, old: old, fresh: app.Start(t, "new", b), stage: s.stage, most: s.most}.run(t)
-					t.Logf("%+v", r)
+					t.Log(r)
 					if r.condemned != (b != nil) {
 						t.Errorf("condemned: %t: %s", r.condemned, r.reason)
 					}

@@ -1,6 +1,7 @@
 package gauntlet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,10 +43,22 @@ type result struct {
 	condemned bool
 	signal    string // what decided
 	reason    string
-	requests  uint64 // that the new side had by then
-	troubles  string // what people met, the most frequent first
-	leaning   string // the signals nearest to a verdict, where there was none
+	requests  uint64   // that the new side had by then
+	troubles  string   // what people met, the most frequent first
+	leaning   string   // the signals nearest to a verdict, where there was none
+	different []string // what comparing answers has found
 	took      time.Duration
+}
+
+// String tells a result in some lines.
+func (r result) String() string {
+	text := fmt.Sprintf("%t by %q after %d requests, %.0f s: %s", r.condemned, r.signal, r.requests, r.took.Seconds(), r.reason)
+	for _, more := range append([]string{r.leaning, r.troubles}, r.different[:min(6, len(r.different))]...) {
+		if more != "" {
+			text += "\n\t" + more
+		}
+	}
+	return text
 }
 
 // longest bounds a trial whose users get nowhere.
@@ -75,6 +88,7 @@ func (r trial) run(t *testing.T) (out result) {
 	out.condemned, out.reason, out.requests = s.rolledBack(), s.Reason, s.Containers.Requests
 	out.signal, out.leaning = signals(s.Evidence)
 	out.troubles = troubles(met, count.Troubles())
+	out.different = g.differences(t)
 	out.took = time.Since(begun)
 	g.Stop(t)
 	return out
@@ -104,30 +118,19 @@ func (r trial) open(g *gateway, count *browser.Count) (leave func()) {
 
 // signals reads which signal decided and, if none has, how far the first ones have come.
 func signals(evidence []byte) (decided, leaning string) {
+	type signal struct {
+		Name string  `json:"name"`
+		Part float64 `json:"part"`
+		Text string  `json:"text"`
+	}
 	var e struct {
-		Decided string `json:"decided"`
-		Signals []struct {
-			Name string  `json:"name"`
-			Part float64 `json:"part"`
-			Text string  `json:"text"`
-		} `json:"signals"`
+		Decided string   `json:"decided"`
+		Signals []signal `json:"signals"`
 	}
 	if json.Unmarshal(evidence, &e) != nil || e.Decided != "" {
 		return e.Decided, ""
 	}
-	slices.SortStableFunc(e.Signals, func(a, b struct {
-		Name string  `json:"name"`
-		Part float64 `json:"part"`
-		Text string  `json:"text"`
-	}) int {
-		switch {
-		case a.Part > b.Part:
-			return -1
-		case a.Part < b.Part:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(e.Signals, func(a, b signal) int { return cmp.Compare(b.Part, a.Part) })
 	var list []string
 	for _, s := range e.Signals[:min(3, len(e.Signals))] {
 		list = append(list, fmt.Sprintf("%s %.0f %% (%s)", s.Name, 100*s.Part, s.Text))

@@ -216,8 +216,13 @@ func rollingRestart(t *testing.T, s *trial) {
 			server.Signal(syscall.SIGTERM)
 		}
 		for _, server := range pair {
-			server.MustStop(t)
-			server.start(t)
+			<-server.Exited // gunicorn kills its workers after graceful-timeout
+		}
+		for _, server := range pair {
+			server.launch(t)
+		}
+		for _, server := range pair {
+			server.Listening(t, server.address)
 		}
 		s.served(t, settling)
 	}

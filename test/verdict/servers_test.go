@@ -23,14 +23,15 @@ type server struct {
 func startServer(t *testing.T, name, address string, command func() *exec.Cmd) *server {
 	t.Helper()
 	s := &server{name: name, address: address, command: command}
-	s.start(t)
+	s.launch(t)
+	s.Listening(t, address)
 	return s
 }
 
-func (s *server) start(t *testing.T) {
+// launch starts the process, or starts it again.
+func (s *server) launch(t *testing.T) {
 	t.Helper()
 	s.Process = process.Start(t, s.name, s.command())
-	s.Listening(t, s.address)
 }
 
 // startPython starts the shop under gunicorn; the settings are those of shop.py, NAME=VALUE.

@@ -25,8 +25,10 @@ func StartDatabase(t *testing.T) *Database {
 	if err := os.Chmod(dir, 0o777); err != nil { // the server's user makes its socket here
 		t.Fatal(err)
 	}
-	// Durability is not what is tried here.
-	server := start(t, "MariaDB", exec.Command("mariadbd", "--no-defaults", "--user=mysql", "--datadir="+data,
+	// Durability is not what is tried here. A program that changes its user by itself is no longer told that
+	// its parent has died.
+	server := start(t, "MariaDB", exec.Command("setpriv", "--reuid=mysql", "--regid=mysql", "--init-groups", "--pdeathsig=TERM",
+		"mariadbd", "--no-defaults", "--datadir="+data,
 		"--socket="+d.Socket, "--pid-file="+filepath.Join(dir, "pid"), "--skip-networking", "--skip-log-bin",
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=256M", "--max-connections=200"))
 	process.Eventually(t, "MariaDB answers", func() bool {
