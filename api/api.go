@@ -40,6 +40,7 @@ type Plane interface {
 	Undrain(backend, server string) error
 	WaitIdle(ctx context.Context, backend, server string) error
 	Differences(route string) (gateway.Differences, error)
+	Keys() gateway.KeyStatus
 }
 
 // About says what runs here.
@@ -109,7 +110,9 @@ func (a *API) about(r *http.Request) (any, error) {
 		Caller  string `json:"caller"`
 		Role    string `json:"role"`
 		Problem string `json:"problem,omitempty"`
-	}{About: a.About(), Caller: caller.Name, Role: caller.Role.String()}
+		// Keys is how well the key holds by which users are known.
+		Keys gateway.KeyStatus `json:"keys"`
+	}{About: a.About(), Caller: caller.Name, Role: caller.Role.String(), Keys: a.Plane.Keys()}
 	if err := a.Controller.Health(); err != nil {
 		answer.Problem = err.Error()
 	}

@@ -46,6 +46,7 @@ func (p *fakePlane) Names() map[string][]gateway.NameStatus              { retur
 func (p *fakePlane) Drain(string, string) error                          { return nil }
 func (p *fakePlane) Undrain(string, string) error                        { return nil }
 func (p *fakePlane) WaitIdle(context.Context, string, string) error      { return nil }
+func (p *fakePlane) Keys() (k gateway.KeyStatus)                         { return k }
 func (p *fakePlane) Differences(string) (d gateway.Differences, _ error) { return d, nil }
 
 // fixture is the API over a real control loop, on a real port.

@@ -10,7 +10,6 @@ import (
 
 	"yadokari/admin"
 	"yadokari/gateway"
-	"yadokari/shift"
 )
 
 // Meaning is what a file comes down to, in words and figures a person can check.
@@ -41,6 +40,8 @@ type RouteMeaning struct {
 	Promote string   `json:"promote,omitempty"` // auto or manual
 	// LeastSeconds is the least time from the start of the journey to its end: every stage's hold.
 	LeastSeconds float64 `json:"leastSeconds,omitempty"`
+	// Skipped are the requests that are never copied although they are safe, in the form of mirror.skip.
+	Skipped []string `json:"skipped,omitempty"`
 }
 
 // Least is LeastSeconds as a duration.
@@ -90,7 +91,7 @@ func (f *File) explainGateway(m *Meaning, g *gateway.Config) {
 }
 
 func meaningOf(r *gateway.Route) RouteMeaning {
-	m := RouteMeaning{Name: r.Name, Match: r.Match, From: r.From}
+	m := RouteMeaning{Name: r.Name, Match: r.Match, From: r.From, Skipped: skippedOf(r)}
 	if s := r.Shift; s != nil {
 		m.To, m.Stages, m.Promote = r.To, s.Stages, s.Promote
 		m.LeastSeconds = (s.Hold * time.Duration(len(s.Stages))).Seconds()
@@ -132,6 +133,12 @@ func wordsOnCallers(g *gateway.Config) string {
 func wordsOnUsers(g *gateway.Config) []string {
 	key := "the client's address"
 	switch s := g.Sticky; {
+	case s.Own && s.Cookie != "":
+		key = fmt.Sprintf("the gateway's cookie %s, without it by the cookie %s, and without both by the client's address", s.Name, s.Cookie)
+	case s.Own && s.Header != "":
+		key = fmt.Sprintf("the gateway's cookie %s, without it by the header %s, and without both by the client's address", s.Name, s.Header)
+	case s.Own:
+		key = fmt.Sprintf("the gateway's cookie %s, and without it by the client's address", s.Name)
 	case s.Cookie != "":
 		key = fmt.Sprintf("the cookie %s, and without it the client's address", s.Cookie)
 	case s.Header != "":
@@ -140,6 +147,13 @@ func wordsOnUsers(g *gateway.Config) []string {
 		key = "the host that is asked for"
 	}
 	words := []string{fmt.Sprintf("A user is known by %s.", key)}
+	for _, name := range slices.Sorted(maps.Keys(g.Backends)) {
+		if a := g.Backends[name].Affinity; a != nil && a.Cookie == "own" {
+			words = append(words, fmt.Sprintf("On %s a user stays on one server, by the gateway's cookie %s-%s.", name, g.Sticky.Name, name))
+		} else if a != nil {
+			words = append(words, fmt.Sprintf("On %s a user stays on one server, by the cookie %s.", name, a.Cookie))
+		}
+	}
 	if n := len(g.Sticky.Ahead); n > 0 {
 		words = append(words, fmt.Sprintf("Ahead of every share go %s.", strings.Join(g.Sticky.Ahead, ", ")))
 	}
@@ -153,7 +167,7 @@ func wordsOnUsers(g *gateway.Config) []string {
 func wordsOnStaying(g *gateway.Config) []string {
 	var words []string
 	staying := map[string][]string{}
-	moving, mirrored := false, false
+	moving := false
 	for i := range g.Routes {
 		r := &g.Routes[i]
 		if r.Shift == nil {
@@ -161,7 +175,6 @@ func wordsOnStaying(g *gateway.Config) []string {
 			continue
 		}
 		moving = true
-		mirrored = mirrored || r.Shift.Stages[0] == shift.MirrorStage
 	}
 	for _, backend := range slices.Sorted(maps.Keys(staying)) {
 		words = append(words, fmt.Sprintf("These routes stay on %s: %s.", backend, strings.Join(staying[backend], ", ")))
@@ -169,9 +182,7 @@ func wordsOnStaying(g *gateway.Config) []string {
 	if !g.MatchesAll() {
 		words = append(words, fmt.Sprintf("Requests that no route matches stay on %s.", g.RestBackend()))
 	}
-	if mirrored {
-		words = append(words, "In a mirror stage every user stays; safe requests (GET, HEAD, OPTIONS) are copied to the new side.")
-	}
+	words = append(words, wordsOnCopies(g)...)
 	if moving {
 		words = append(words, fmt.Sprintf("When the new side fails, the old one answers the same request if that is safe: bodies up to %s, after %s at the latest.",
 			g.Fallback.Request, g.Fallback.Timeout))

@@ -37,6 +37,7 @@ Yadokari reads one file, ` + "`yadokari.yaml`" + `, or the one named with ` + "`
 | duration | ` + "`200ms`, `10s`, `1h30m`" + ` | numbers with their units; ` + "`0s`" + ` where a key says what that means |
 | size | ` + "`512B`, `64KiB`, `10GiB`" + ` | bytes, in binary units; decimal ones (kB, MB) are refused |
 | share | ` + "`0.1%`, `5%`" + ` | a part of a whole, 0% to 100%, always with the sign |
+| growth | ` + "`20%`, `150%`" + ` | by how much more, 0% to 10000%, always with the sign |
 
 A key that is left out, or has no value, keeps its default. A section whose default is "none" is off until it
 is written; ` + "`{}`" + ` takes it with all its defaults. Where a single value is optional, ` + "`null`" + ` means "not at all".
@@ -132,6 +133,8 @@ func kindName(t reflect.Type) string {
 		return "size"
 	case reflect.TypeFor[setting.Share]():
 		return "share"
+	case reflect.TypeFor[setting.Growth]():
+		return "growth"
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

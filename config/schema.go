@@ -50,6 +50,11 @@ func notations() map[string]*jsonschema.Schema {
 			Pattern:     `^(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+) *%$`,
 			Description: "A share: 0% to 100%, with the per cent sign.",
 		},
+		"growth": {
+			Type:        "string",
+			Pattern:     `^(10000(\.0*)?|[0-9]{1,4}(\.[0-9]*)?|\.[0-9]+) *%$`,
+			Description: "How much more: 0% to 10000%, with the per cent sign.",
+		},
 	}
 }
 
@@ -103,6 +108,8 @@ func (b *schemaBuilder) value(t reflect.Type, differences bool) *jsonschema.Sche
 		return reference("size")
 	case reflect.TypeFor[setting.Share]():
 		return reference("share")
+	case reflect.TypeFor[setting.Growth]():
+		return reference("growth")
 	case differencesType:
 		return b.define("differences", reflect.TypeFor[Config](), true)
 	}

@@ -30,6 +30,7 @@ func (f *File) warnings(g *gateway.Config) []Warning {
 	}
 	warnOfUsers(g, warn)
 	warnOfBackends(g, warn)
+	warnOfAffinity(g, warn)
 	warnOfRoutes(g, warn)
 	found.faults.sort()
 	all := make([]Warning, len(found.faults))
@@ -53,16 +54,6 @@ func faultOfState(dir string) string {
 		return fmt.Sprintf("%s cannot be written by this user", dir)
 	}
 	return ""
-}
-
-func warnOfUsers(g *gateway.Config, warn func(string, ...any)) {
-	moving := slices.ContainsFunc(g.Routes, func(r gateway.Route) bool { return r.Shift != nil })
-	s := g.Sticky
-	byAddress := s.Cookie == "" && s.Header == "" && !s.Host
-	if moving && byAddress && len(g.TrustedPeers) == 0 && !isLoopback(g.Listen) {
-		warn("users are known by their address, and no trustedPeers are listed: behind a balancer or NGINX everyone has its address, "+
-			"and moves at once; name a cookie, or list the balancer's networks in trustedPeers", "sticky")
-	}
 }
 
 func warnOfBackends(g *gateway.Config, warn func(string, ...any)) {

@@ -151,6 +151,17 @@ func hasLogin(path string) bool {
 	return false
 }
 
+// measure notes what only the whole body of an answer tells of it.
+func (r *result) measure(q *asked, h http.Header, body *sizer) {
+	size := body.size()
+	if q.method == http.MethodGet && r.status == http.StatusOK && (body.n == 0 || size == 0) {
+		r.class |= judge.Empty
+	}
+	if q.measured(r.status, h) {
+		r.size = size
+	}
+}
+
 // measured reports whether the length of an answer is judged: a whole page or JSON.
 func (q *asked) measured(status int, h http.Header) bool {
 	if q.method != http.MethodGet || status != http.StatusOK {

@@ -70,6 +70,9 @@ func TestLengthOfAPage(t *testing.T) {
 	w := gzip.NewWriter(&packed)
 	_, _ = w.Write(page)
 	_ = w.Close()
+	var nothing bytes.Buffer
+	w.Reset(&nothing)
+	_ = w.Close()
 	for name, c := range map[string]struct {
 		coding string
 		body   []byte
@@ -80,6 +83,7 @@ func TestLengthOfAPage(t *testing.T) {
 		"gzip":     {"gzip", packed.Bytes(), int64(len(page))},
 		"br":       {"br", packed.Bytes(), -1},
 		"empty":    {"gzip", nil, 0},
+		"of none":  {"gzip", nothing.Bytes(), 0},
 		"no gzip":  {"gzip", []byte("short"), -1},
 	} {
 		for _, step := range []int{1, 3, 100, len(c.body) + 1} {

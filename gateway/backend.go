@@ -20,6 +20,7 @@ type (
 type backend struct {
 	name      string
 	config    Backend
+	affinity  *affinity // nil: any server may answer any user
 	group     *group
 	former    []*group // of before reloads, with requests under way
 	transport *upstream.Transport
@@ -31,15 +32,17 @@ type attempt struct {
 	server   *server
 	response *upstream.Response
 	failure  *upstream.Failure
+	moved    uint64 // a mark of the server that the user is on from now on; see seat.moved
 }
 
 // send sends the request to one server, and to another one when no connection could be made. The
-// server of the attempt is busy until the attempt ends.
-func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
+// server of the attempt is busy until the attempt ends; one that is pending is for the caller to end. A user who is on
+// a server is not sent to another one because it is busy.
+func (b *backend) send(ctx context.Context, r *upstream.Request, at seat) attempt {
 	var tried [connectTries]*server
 	var last *upstream.Failure
 	for i := range tried {
-		picked, err := b.group.Pick(tried[:i]...)
+		picked, err := b.group.PickFor(at.user, tried[:i]...)
 		if err != nil {
 			if last == nil {
 				last = &upstream.Failure{Outcome: upstream.NoConnection, Err: err}
@@ -51,7 +54,10 @@ func (b *backend) send(ctx context.Context, r *upstream.Request) attempt {
 			picked.Connected()
 			return attempt{server: picked, response: response}
 		}
-		if failure.Outcome != upstream.NoConnection {
+		if failure.Pending != nil {
+			return attempt{server: picked, failure: failure}
+		}
+		if failure.Outcome != upstream.NoConnection || errors.Is(failure, upstream.ErrBusy) && at.holds(picked) {
 			picked.Done(learnt(failure))
 			return attempt{server: picked, failure: failure}
 		}

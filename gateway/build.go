@@ -31,6 +31,9 @@ func (g *Gateway) fill(t, former *table) (err error) {
 	if t.override, err = newOverride(c.Override); err != nil {
 		return err
 	}
+	if err := g.buildCookies(t); err != nil {
+		return err
+	}
 	if err := g.buildBackends(t, former); err != nil {
 		return err
 	}
@@ -88,11 +91,11 @@ func (g *Gateway) buildBackends(t *table, former *table) error {
 		g.logger.Error("drained servers are not known", "error", err)
 	}
 	for name, config := range t.config.Backends {
-		options := balance.Options{Name: name, Logger: g.logger, Drained: drained[name]}
+		options := balance.Options{Name: name, Logger: g.logger, Drained: drained[name], Marks: t.marks(name)}
 		var unfinished []*group
 		if former != nil && former.backends[name] != nil {
 			b := former.backends[name]
-			if reflect.DeepEqual(b.config, config) {
+			if reflect.DeepEqual(b.config, config) && reflect.DeepEqual(b.affinity, t.affinity(name)) {
 				t.backends[name] = b
 				continue
 			}
@@ -103,7 +106,7 @@ func (g *Gateway) buildBackends(t *table, former *table) error {
 		if err != nil {
 			return err
 		}
-		b.former = unfinished
+		b.former, b.affinity = unfinished, t.affinity(name)
 		t.backends[name] = b
 	}
 	return nil

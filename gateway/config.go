@@ -56,17 +56,49 @@ type Backend struct {
 	Balance balance.Config `yaml:",inline"`
 	// Upstream says how connections to the servers are made.
 	Upstream upstream.Config `yaml:",inline"`
+	// Affinity keeps each user on one server of the backend, for apps that hold sessions in memory. He
+	// moves only when his server goes: unhealthy, ejected, drained or removed.
+	Affinity *Affinity `yaml:"affinity"`
+}
+
+// Affinity keeps each user on one server.
+type Affinity struct {
+	// Cookie is own, for a cookie of the gateway's named after sticky.name and the backend (yadokari-vm).
+	// It comes with the first answer and names the server, so that a server that is new or back gets its
+	// part of new users and takes none from others. Or it is the name of a cookie whose value ranks the
+	// servers (rendezvous hashing): one that a user has before his session begins and that keeps its
+	// value, which few apps' session cookies do. A server that is back then gets its users back.
+	Cookie string `yaml:"cookie" required:"true"`
 }
 
 // Sticky says what identifies a user. The key is hashed once to a point between 0 and 1; the user is
 // on the new side while the point is below the share. At most one of Cookie, Header, Host and Client
-// is set; without a key in the request, and by default, the client's address is the key.
+// is set; without a key in the request, and by default, the client's address is the key. Own goes
+// before them.
 type Sticky struct {
+	// Own knows users by a cookie of the gateway's own, for apps whose session cookie changes often or
+	// comes at login only. It is signed, holds a random number and its time, is HttpOnly, SameSite=Lax
+	// and, where users come by https, Secure, and the app never sees it. It comes with the answer to the
+	// first request, which is placed by Cookie or Header if it has one and else by the client's address;
+	// the cookie keeps the user where that put him. So do clients stay together that keep no cookies
+	// (bots, APIs). Where clients of the same address and User-Agent have brought their cookies back, a
+	// request without one is another person's, who gets a place of his own.
+	Own bool `yaml:"own" default:"false"`
+	// OwnKeyFile holds the keys of the gateway's own cookies, one a line of at least 32 characters: the
+	// first signs, all are believed. Several gateways before one app share it. Empty: the gateway makes
+	// a key and keeps it in state as cookie.key.
+	OwnKeyFile string `yaml:"ownKeyFile"`
+	// Name is the name of the gateway's own cookie.
+	Name string `yaml:"name" default:"yadokari"`
+	// Lifetime is how long a browser keeps the gateway's own cookies; they are renewed when half of it
+	// is over.
+	Lifetime time.Duration `yaml:"lifetime" default:"2160h"`
 	// Cookie is the name of the cookie whose value is the key.
 	Cookie string `yaml:"cookie"`
 	// Header is the name of the request header whose value is the key.
 	Header string `yaml:"header"`
-	// Host makes the request's host the key: one customer, one host name.
+	// Host makes the request's host the key: one customer, one host name. Hosts are compared without
+	// case, the ports 80 and 443, and the dot at the end.
 	Host bool `yaml:"host" default:"false"`
 	// Client makes the client's address the key.
 	Client bool `yaml:"client" default:"false"`
@@ -88,7 +120,8 @@ type Override struct {
 type Route struct {
 	// Name names the route in the CLI, logs, metrics and the ledger: letters, digits, - _ and .
 	Name string `yaml:"name" required:"true"`
-	// Match are patterns of net/http.ServeMux: "[METHOD ][HOST]/PATH"; the most specific wins.
+	// Match are patterns of net/http.ServeMux: "[METHOD ][HOST]/PATH"; the most specific wins. Hosts are
+	// compared without case, port, and the dot at the end.
 	Match []string `yaml:"match" required:"true"`
 	// From is the backend users come from: the old side, and the fallback.
 	From string `yaml:"from" default:"vm"`
@@ -109,8 +142,10 @@ type Fallback struct {
 	Response setting.Size `yaml:"response" default:"64KiB"`
 	// Hold is the longest time a response that has begun is held back.
 	Hold time.Duration `yaml:"hold" default:"200ms"`
-	// Timeout is how long the new side may take until its response headers have arrived before the
-	// old side is asked; it never exceeds the backend's own Response, nor half of limits.requestTime.
+	// Timeout is how long the new side may be silent before the old side is asked as well, where a request may be
+	// repeated; it never exceeds the backend's own Response, nor half of limits.requestTime. The first good answer is
+	// the user's. The new side may still answer within the backend's own Response, and only what it comes to
+	// then is counted, unless the old side has answered in half of Timeout: that is a failure at once.
 	Timeout time.Duration `yaml:"timeout" default:"10s"`
 }
 

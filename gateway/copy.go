@@ -86,6 +86,7 @@ func asksForEvents(h http.Header) bool {
 type original struct {
 	placed *placement
 	point  uint64
+	seats  seats
 }
 
 // offerCopy hands the request and its answer to the mirror, which never makes anyone wait.
@@ -107,7 +108,7 @@ func (x *exchange) offerCopy() {
 	}
 	request := &mirror.Request{
 		Method: x.r.Method, Target: x.request.Target, Host: x.r.Host, Header: header, Extra: bytes.Clone(x.extra),
-		Of: original{x.placed, x.point},
+		Of: original{x.placed, x.point, x.seats},
 	}
 	if x.side == newSide {
 		request.First = mirror.NewSide
@@ -131,10 +132,11 @@ func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Requ
 		target = r.new
 	}
 	began := time.Now()
+	of := copied.Of.(original)
 	a := target.send(ctx, &upstream.Request{
 		Method: copied.Method, Target: copied.Target, Host: copied.Host, Header: copied.Header,
 		Extra: append(bytes.Clone(copied.Extra), copyHeader+": 1\r\n"...), Replayable: true,
-	})
+	}, of.seats.at(target.name))
 	defer a.end()
 	if nobody(a.failure) {
 		return nil, fmt.Errorf("%w: %w", mirror.ErrNobody, a.failure)
@@ -155,22 +157,14 @@ func (r *route) sendCopy(ctx context.Context, s mirror.Side, copied *mirror.Requ
 			answer.Body, answer.Truncated = answer.Body[:maxBody], true
 		}
 		found.took = time.Since(began)
-		found.measure(&q, a.response.Header, answer.Body, answer.Truncated)
+		if !answer.Truncated {
+			body := newSizer(a.response.Header)
+			body.add(answer.Body)
+			found.measure(&q, a.response.Header, &body)
+		}
 	}
 	answer.Answer, answer.Took = found.answer(), max(found.took, found.head)
 	return answer, nil
-}
-
-// measure notes what only the body of a copy's answer tells of it.
-func (r *result) measure(q *asked, h http.Header, body []byte, truncated bool) {
-	if q.method == http.MethodGet && r.status == http.StatusOK && len(body) == 0 && !truncated {
-		r.class |= judge.Empty
-	}
-	if !truncated && q.measured(r.status, h) {
-		s := newSizer(h)
-		s.add(body)
-		r.size = s.size()
-	}
 }
 
 // nobody reports whether there was no server to be asked, which says nothing of a side.

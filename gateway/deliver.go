@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"yadokari/gateway/upstream"
-	"yadokari/judge"
 )
 
 const copyBuffer = 32 << 10
@@ -62,10 +61,8 @@ func (x *exchange) broke(d *delivery, err error) (again bool) {
 	case errors.As(err, &user) || x.r.Context().Err() != nil:
 		x.served.outcome = upstream.Canceled
 		x.leave()
-	case errors.Is(err, upstream.ErrSilent) || errors.Is(err, context.DeadlineExceeded): // the latter: limits.requestTime
-		x.served.outcome = upstream.Timeout
 	default:
-		x.served.outcome = upstream.Broken
+		x.served.outcome = brokeBy(err)
 	}
 	if !d.committed {
 		return true
@@ -73,6 +70,14 @@ func (x *exchange) broke(d *delivery, err error) (again bool) {
 	x.status = 0
 	// The user must not take a part for the whole: cut the connection (HTTP/1) or reset the stream.
 	panic(http.ErrAbortHandler)
+}
+
+// brokeBy is the outcome of an attempt whose response broke off.
+func brokeBy(err error) upstream.Outcome {
+	if errors.Is(err, upstream.ErrSilent) || errors.Is(err, context.DeadlineExceeded) { // the latter: limits.requestTime
+		return upstream.Timeout
+	}
+	return upstream.Broken
 }
 
 // endless reports whether a response is a stream of events, which must not wait for its end.
@@ -109,15 +114,9 @@ func (d *delivery) waits(since time.Time) { d.waited += time.Since(since) }
 
 // measure notes what only the end of an answer tells of it.
 func (d *delivery) measure() {
-	r := &d.x.served
-	if d.x.placed.evidence == nil || r.endless {
-		return
-	}
-	if r.status == http.StatusOK && d.x.r.Method == http.MethodGet && d.x.bytes == 0 {
-		r.class |= judge.Empty
-	}
-	if q := d.x.asked(); q.measured(r.status, d.resp.Header) {
-		r.size = d.size.size()
+	if r := &d.x.served; d.x.placed.evidence != nil && !r.endless {
+		q := d.x.asked()
+		r.measure(&q, d.resp.Header, &d.size)
 	}
 }
 
@@ -143,6 +142,8 @@ func (d *delivery) commit() {
 	if leavesGate(d.x.r) || d.resp.Sending() || d.x.body.unblock || d.x.gateway.leaving() {
 		header["Connection"] = []string{"close"}
 	}
+	d.x.observe(d.resp.Header)
+	d.x.grant(header)
 	d.x.capture.head(d.resp.Header)
 	d.x.status = d.resp.StatusCode
 	d.committed = true

@@ -88,6 +88,16 @@ func (e *evidence) served(w *wait) {
 	e.mu.Unlock()
 }
 
+// handOver gives the place of one request among those that wait to another wait for the same.
+func (e *evidence) handOver(from, to *wait) {
+	if e == nil || !from.queued {
+		return
+	}
+	e.mu.Lock()
+	e.waiting[from.side].replace(from, to)
+	e.mu.Unlock()
+}
+
 // collect adds what has been told since the last call, and who waits now.
 func (e *evidence) collect(into *judge.Window) {
 	if e == nil {
@@ -147,6 +157,22 @@ func (q *queue) remove(w *wait) {
 		q.last = w.prev
 	} else {
 		w.next.prev = w.prev
+	}
+	w.queued, w.next, w.prev = false, nil, nil
+}
+
+// replace puts another in the place of w.
+func (q *queue) replace(w, by *wait) {
+	*by = *w
+	if w.prev == nil {
+		q.first = by
+	} else {
+		w.prev.next = by
+	}
+	if w.next == nil {
+		q.last = by
+	} else {
+		w.next.prev = by
 	}
 	w.queued, w.next, w.prev = false, nil, nil
 }

@@ -23,6 +23,9 @@ type exchange struct {
 
 	route    *route
 	origin   origin
+	scheme   string // that the user wrote
+	user     user
+	seats    seats
 	placed   *placement
 	point    uint64 // of the user's key
 	ahead    bool   // it was the list that placed the user, not the share
@@ -37,19 +40,21 @@ type exchange struct {
 	first    result // of the first attempt
 	served   result // of the attempt whose answer the user got
 	fellBack bool
-	counted  bool     // the first attempt has been counted
-	pending  bool     // the verdict is told of it once the old side has been heard
-	begun    bool     // of a good beginning; the end is not known yet
-	wait     wait     // for the first response head
-	capture  *capture // of the answer, for the mirror; nil: not wanted
-	status   int      // as the user saw it; 0: the connection was cut
-	bytes    int64    // of the response body, to the user
+	counted  bool        // the first attempt has been counted
+	pending  bool        // the verdict is told of it once the old side has been heard
+	other    judge.Other // what is known of the old side before it is
+	begun    bool        // of a good beginning; the end is not known yet
+	wait     wait        // for the first response head
+	capture  *capture    // of the answer, for the mirror; nil: not wanted
+	status   int         // as the user saw it; 0: the connection was cut
+	bytes    int64       // of the response body, to the user
 }
 
 // result is how one attempt ended, for the log and the verdict.
 type result struct {
 	backend string
 	server  string
+	moved   uint64 // the Mark of the server that the user is on from now on, if he is to be told
 	outcome upstream.Outcome
 	status  int
 	head    time.Duration // until the response head had come, or the attempt had failed
@@ -86,14 +91,14 @@ func (x *exchange) place() {
 	x.placed = x.route.placement.Load()
 	x.origin = x.table.peers.originOf(x.r)
 	x.safety = safetyOf(x.r.Method)
+	x.identify()
 	if x.route.new == nil {
 		return
 	}
 	switch name := x.table.override.backend(x.r); name {
 	case "":
-		key := x.table.sticky.key(x.r, x.origin.client)
-		x.point = point(key)
-		x.side, x.ahead = x.placed.side(x.point, x.table.sticky.goesAhead(key))
+		x.point = x.user.point
+		x.side, x.ahead = x.placed.side(x.point, x.user.listed)
 	case x.route.old.name:
 		x.forced = true
 	case x.route.new.name:
@@ -177,18 +182,28 @@ func (x *exchange) answer() {
 	}
 	guarded := x.side == newSide && !x.forced
 	if guarded && x.safety != unsafe && x.bodyAtHand() {
-		x.request.Response = x.firstWait()
+		x.request.Response, x.request.Patient = x.firstWait(), x.request.Upgrade == ""
 	}
 	x.wantCopy()
 	x.waits()
-	if !x.attempt(ctx, x.route.backendOf(x.side), guarded) {
-		return
+	if x.attempt(ctx, x.route.backendOf(x.side), guarded) {
+		x.fallBack(ctx)
 	}
-	x.first, x.fellBack = x.served, true
+}
+
+// fallBack asks the old side after the new one has failed.
+func (x *exchange) fallBack(ctx context.Context) {
+	x.first = x.served
+	x.fallen()
+	x.request.Response, x.request.Patient = 0, false
+	x.attempt(ctx, x.route.old, false)
+}
+
+// fallen counts the first attempt, which has failed, and notes that the old side is to answer.
+func (x *exchange) fallen() {
+	x.fellBack = true
 	x.count() // the old side may take its time
 	x.route.fallbacks.Add(1)
-	x.request.Response = 0
-	x.attempt(ctx, x.route.old, false)
 }
 
 // firstWait is how long the new side may take to begin its answer while the old side could still give one:
@@ -205,18 +220,38 @@ func (x *exchange) firstWait() time.Duration {
 // nothing delivered, when guarded and the old side may be asked instead.
 func (x *exchange) attempt(ctx context.Context, b *backend, guarded bool) (again bool) {
 	began := time.Now()
-	x.served = result{backend: b.name, size: -1}
-	a := b.send(ctx, &x.request)
+	a := x.ask(ctx, b)
+	if a.failure != nil && a.failure.Pending != nil {
+		x.hedge(ctx, &a, began)
+		return false
+	}
+	return x.use(&a, b, began, guarded)
+}
+
+// ask sends the request to one backend.
+func (x *exchange) ask(ctx context.Context, b *backend) attempt {
+	at := x.seats.at(b.name)
+	a := b.send(ctx, &x.request, at)
 	if a.failure != nil && !a.failure.Sent {
 		if now := x.gateway.table.Load().backends[b.name]; now != nil && now != b {
-			a = now.send(ctx, &x.request) // a reload has closed the backend that the request began with
+			b, a = now, now.send(ctx, &x.request, at) // a reload has closed the backend that the request began with
 		}
 	}
+	if a.server != nil {
+		a.moved = at.moved(a.server, b.group)
+	}
+	return a
+}
+
+// use delivers what came of an attempt that began then, and ends it. It returns as attempt does.
+func (x *exchange) use(a *attempt, b *backend, began time.Time, guarded bool) (again bool) {
 	defer a.end()
+	x.served = result{backend: b.name, size: -1}
 	if a.server != nil {
 		x.served.server = a.server.Address.ID
+		x.served.moved = a.moved
 	}
-	began = x.heard(&a, began)
+	began = x.heard(a, began)
 	if a.failure != nil {
 		if guarded && x.safety.mayFollow(a.failure, x.bodyAtHand()) {
 			return true
@@ -279,21 +314,17 @@ func (x *exchange) count() {
 		return
 	}
 	x.counted = true
-	if x.placed != x.route.placement.Load() {
-		// Its users have been moved meanwhile: what began in another stage says nothing of this one, and
-		// a request that hung before a rollback must not undo the next start.
-		x.route.late.Add(1)
+	if to := x.account(); !to.enter(&x.first) {
 		return
-	}
-	x.route.sides[x.side].add(failed, x.first.took)
-	if x.side == newSide && x.first.outcome != upstream.Canceled {
-		x.route.streak.add(failed)
 	}
 	if x.fellBack {
 		x.pending = true
 		return
 	}
-	x.tell(judge.NotAsked)
+	if !failed {
+		x.other = judge.NotAsked
+	}
+	x.tell(x.other)
 	if x.first.outcome != upstream.Canceled {
 		x.offerCopy()
 	}

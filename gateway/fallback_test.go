@@ -107,7 +107,7 @@ func TestFallback(t *testing.T) {
 					t.Errorf("%s: the old side saw it %d times", m.method, n)
 				}
 				w := r.window()
-				if len(w.Events) != 1 || w.Events[0].Failed != f.countsAsFailure || (w.Events[0].Other == judge.Answered) != (m.want == saved) {
+				if len(w.Events) != 1 || w.Events[0].Failed != f.countsAsFailure || (w.Events[0].Other == judge.Answered || w.Events[0].Other == judge.Overtaken) != (m.want == saved) {
 					t.Errorf("%s: told %+v", m.method, w.Events)
 				}
 				if w.New.Requests != 1 || (w.New.Failures == 1) != f.countsAsFailure || (w.Fallbacks == 1) != (m.want == saved) || w.Old.Requests != 0 {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"yadokari/certs"
+	"yadokari/gateway/keys"
 	"yadokari/shift"
 )
 
@@ -28,13 +29,17 @@ type Gateway struct {
 	scheme string
 	tls    *tls.Config
 
-	table    atomic.Pointer[table]
-	inFlight atomic.Int64
-	refused  atomic.Uint64 // requests over limits.inFlight
-	rejected rejections    // requests that the framing gate ended
-	stopping atomic.Bool
-	tunnels  sessions
-	drains   drainFile
+	table      atomic.Pointer[table]
+	inFlight   atomic.Int64
+	refused    atomic.Uint64 // requests over limits.inFlight
+	rejected   rejections    // requests that the framing gate ended
+	stopping   atomic.Bool
+	tunnels    sessions
+	followed   atomic.Int64  // stragglers whose users have been served
+	unfollowed atomic.Uint64 // those given up because there were too many
+	churn      keys.Churn
+	returning  *keys.Returning
+	drains     drainFile
 
 	reloading sync.Mutex // guards a reload, which may wait for names to be looked up, against another
 
@@ -48,7 +53,10 @@ type Gateway struct {
 // New makes a gateway from a valid Config. life bounds the work behind it (name resolution, checks,
 // mirrored copies); Run serves.
 func New(life context.Context, c Config, logger *slog.Logger) (*Gateway, error) {
-	g := &Gateway{config: c, logger: logger, log: openAccessLog(c.AccessLog, logger), born: time.Now(), scheme: "http", life: life, drains: drainFile{dir: c.State}}
+	g := &Gateway{
+		config: c, logger: logger, log: openAccessLog(c.AccessLog, logger), born: time.Now(), scheme: "http", life: life,
+		drains: drainFile{dir: c.State}, returning: keys.NewReturning(),
+	}
 	if c.TLS != nil {
 		g.scheme = "https"
 		certificate, err := c.TLS.Open(logger)

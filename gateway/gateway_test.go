@@ -57,12 +57,12 @@ func TestStickyKeys(t *testing.T) {
 	}{
 		"cookie":              {Sticky{Cookie: "SESSION"}, []string{"Cookie", "a=b; SESSION=x y; c=d"}, "x y"},
 		"quoted cookie":       {Sticky{Cookie: "SESSION"}, []string{"Cookie", `SESSION="q"`}, "q"},
-		"other cookie":        {Sticky{Cookie: "SESSION"}, []string{"Cookie", "XSESSION=1"}, "192.0.2.1"},
-		"no cookie":           {Sticky{Cookie: "SESSION"}, nil, "192.0.2.1"},
+		"other cookie":        {Sticky{Cookie: "SESSION"}, []string{"Cookie", "XSESSION=1"}, ""},
+		"no cookie":           {Sticky{Cookie: "SESSION"}, nil, ""},
 		"header":              {Sticky{Header: "x-space"}, []string{"X-Space", "acme"}, "acme"},
 		"host":                {Sticky{Host: true}, []string{"Host", "Acme.Example"}, "acme.example"},
-		"client":              {Sticky{Client: true}, []string{"Cookie", "SESSION=1"}, "192.0.2.1"},
-		"nothing is the same": {Sticky{}, nil, "192.0.2.1"},
+		"client":              {Sticky{Client: true}, []string{"Cookie", "SESSION=1"}, ""},
+		"nothing is the same": {Sticky{}, nil, ""},
 	} {
 		q, _ := http.NewRequest("GET", "/", nil)
 		for i := 0; i+1 < len(c.header); i += 2 {
@@ -71,8 +71,14 @@ func TestStickyKeys(t *testing.T) {
 				q.Host = c.header[i+1]
 			}
 		}
-		if got := newSticky(c.sticky).key(q, "192.0.2.1"); got != c.want {
+		if got := newSticky(c.sticky).key(q); got != c.want {
 			t.Errorf("%s: key %q, want %q", name, got, c.want)
+		}
+		if c.want == "" {
+			c.want = "192.0.2.1"
+		}
+		if got := newSticky(c.sticky).user(q, "192.0.2.1", time.Now()); got.point != point(c.want) {
+			t.Errorf("%s: the user is not at the point of %q", name, c.want)
 		}
 	}
 }

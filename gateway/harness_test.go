@@ -80,7 +80,7 @@ func defaults() Config {
 	setting.Defaults(&c)
 	c.Listen, c.AccessLog = "127.0.0.1:0", "off"
 	c.Shutdown = Shutdown{Deregister: 0, Drain: 2 * time.Second}
-	c.Sticky = Sticky{Cookie: "SESSION"}
+	c.Sticky.Cookie = "SESSION"
 	c.Fallback.Timeout = 300 * time.Millisecond
 	return c
 }

@@ -7,12 +7,15 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"yadokari/gateway/keys"
 )
 
 // index finds the route of a request. Like patterns, and for the same reason, it spreads the routes
 // over several ServeMuxes by the first segment of their paths.
 type index struct {
 	seed      maphash.Seed
+	hosts     bool // some patterns are for one host
 	shards    []*http.ServeMux
 	byPattern map[string]*route
 }
@@ -24,7 +27,9 @@ func newIndex(routes []*route) (*index, error) {
 		x.shards[i] = http.NewServeMux()
 	}
 	for _, r := range routes {
-		for _, pattern := range r.config.Match {
+		for _, written := range r.config.Match {
+			pattern, host := tidyPattern(written)
+			x.hosts = x.hosts || host != ""
 			x.byPattern[pattern] = r
 			shards := x.shards
 			if segment, literal := firstSegment(pattern); literal {
@@ -32,7 +37,7 @@ func newIndex(routes []*route) (*index, error) {
 			}
 			for _, shard := range shards {
 				if reason := registers(shard, pattern, r); reason != nil {
-					return nil, fmt.Errorf("route %q: pattern %q: %v", r.name, pattern, reason)
+					return nil, fmt.Errorf("route %q: pattern %q: %v", r.name, written, reason)
 				}
 			}
 		}
@@ -73,11 +78,26 @@ func (x *index) find(r *http.Request) *route {
 	if len(x.shards) > 1 {
 		mux = x.shard(segmentOf(r.URL))
 	}
+	if x.hosts {
+		r = withTidyHost(r)
+	}
 	handler, pattern := mux.Handler(r)
 	if found, ok := handler.(*route); ok {
 		return found
 	}
 	return x.byPattern[pattern]
+}
+
+// withTidyHost is the request with its host as patterns have theirs: a copy, when it differs. The port does
+// not matter: a ServeMux compares without.
+func withTidyHost(r *http.Request) *http.Request {
+	host := keys.Host(r.Host)
+	if host == r.Host {
+		return r
+	}
+	tidy := *r
+	tidy.Host = host
+	return &tidy
 }
 
 // segmentOf is the first segment of the path as a ServeMux compares it: of the cleaned path, unescaped.

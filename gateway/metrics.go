@@ -22,7 +22,9 @@ type descriptions struct {
 	requests, failures, late, durations, fallbacks, share, streak *prometheus.Desc
 	inFlight, inFlightMost, connections, connectionsMost          *prometheus.Desc
 	refused, rejected, tunnels, logDropped                        *prometheus.Desc
+	followed, unfollowed                                          *prometheus.Desc
 	serverInFlight, serverUp, nameResolves                        *prometheus.Desc
+	keyUsers, keyChanged, keyMissing                              *prometheus.Desc
 	mirrorCompared, mirrorDifferent, mirrorSkipped, mirrorFailed  *prometheus.Desc
 }
 
@@ -32,7 +34,7 @@ func newDescriptions() descriptions {
 		failures:        describe("failures_total", "First attempts that failed, whether or not the old side then answered.", "route", "side"),
 		durations:       describe("request_duration_seconds", "How long first attempts took, to the server's last byte; without those that failed. Bounds are kept to within 2.3 %.", "route", "side"),
 		late:            describe("late_requests_total", "Requests that ended after their route had moved; left out of the counts and the verdict.", "route"),
-		fallbacks:       describe("fallbacks_total", "Requests that the old side answered after the new side failed.", "route"),
+		fallbacks:       describe("fallbacks_total", "Requests that the old side answered after the new side failed, or was silent for fallback.timeout.", "route"),
 		share:           describe("share_ratio", "Part of the route's users on the new side.", "route"),
 		streak:          describe("streak_requests", "First attempts on the new side that have failed one after the other up to now.", "route"),
 		inFlight:        describe("in_flight_requests", "Requests under way."),
@@ -43,9 +45,14 @@ func newDescriptions() descriptions {
 		rejected:        describe("rejected_requests_total", "Requests ended because where they end was ambiguous or malformed, by reason.", "reason"),
 		tunnels:         describe("upgraded_connections", "Upgraded connections (WebSocket) under way."),
 		logDropped:      describe("access_log_dropped_lines_total", "Access-log lines dropped because the log was stuck."),
+		followed:        describe("followed_requests", "Requests that the old side has answered while the new side, silent for fallback.timeout, may still do so."),
+		unfollowed:      describe("unfollowed_requests_total", "Of them, those whose end on the new side is not known because there were too many; left out of the counts and the verdict."),
 		serverInFlight:  describe("server_in_flight_requests", "Requests under way at a server.", "backend", "server"),
 		nameResolves:    describe("name_resolves", "1 when the last lookup of a server's name went well; after one that failed its last addresses stay.", "backend", "name"),
 		serverUp:        describe("server_available", "1 when the server gets requests: not drained, ejected or unhealthy.", "backend", "server"),
+		keyUsers:        describe("key_users", "Users who had a key (sticky.cookie) in the last minute; of very many a sample."),
+		keyChanged:      describe("key_changed_users", "Of them, those whom an answer gave another key: they may change sides."),
+		keyMissing:      describe("key_missing_ratio", "Part of the last minute's requests that had no key and are known by their address."),
 		mirrorCompared:  describe("mirror_compared_total", "Requests whose answers by both sides the mirror has compared.", "route"),
 		mirrorDifferent: describe("mirror_different_total", "Of them, those that differed after noise was taken out.", "route"),
 		mirrorSkipped:   describe("mirror_skipped_total", "Requests that were not copied because mirror.concurrency was reached.", "route"),
@@ -72,11 +79,18 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(d.connections, float64(g.connections()))
 	gauge(d.connectionsMost, float64(t.config.Limits.Connections))
 	gauge(d.tunnels, float64(len(g.tunnels.now())))
+	gauge(d.followed, float64(g.followed.Load()))
+	counter(d.unfollowed, g.unfollowed.Load())
 	counter(d.refused, g.refused.Load())
 	for reason, n := range g.rejected.counts() {
 		counter(d.rejected, n, reason)
 	}
 	counter(d.logDropped, g.log.dropped.Load())
+	if k := g.Keys(); k.Cookie != "" {
+		gauge(d.keyUsers, float64(k.Users))
+		gauge(d.keyChanged, float64(k.Changed))
+		gauge(d.keyMissing, k.missing())
+	}
 	for _, r := range append(t.routes[:len(t.routes):len(t.routes)], t.rest) {
 		collectRoute(d, r, out, gauge, counter)
 	}

@@ -3,6 +3,8 @@ package gateway
 import (
 	"net/http"
 	"sync/atomic"
+
+	"yadokari/gateway/keys"
 )
 
 // route is one set of URLs as the data plane sees it. What it did (record) outlives a reload of the
@@ -53,6 +55,8 @@ type table struct {
 	rest     *route // for requests that no route matches
 	backends map[string]*backend
 	sticky   *sticky
+	ring     *keys.Ring          // nil: no cookie of the gateway's own is needed
+	cut      map[string]struct{} // names of the gateway's own cookies; nil: there are none
 	peers    peers
 	override *override
 }

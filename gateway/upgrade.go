@@ -54,6 +54,7 @@ func (x *exchange) upgrade(resp *upstream.Response) {
 	defer release()
 	defer t.close()
 	x.begin()
+	x.grant(resp.Header)
 	if err := writeSwitch(buffered.Writer, resp.Response, ahead); err != nil {
 		return
 	}

@@ -32,7 +32,7 @@ func (c *Config) Validate() error {
 	p.check(strings.TrimSpace(c.State) != "", "state", "no directory is named", "name one that survives restarts, as in /var/lib/yadokari")
 	p.check(c.AccessLog != "", "accessLog", "is empty", "write stdout, off or a file's path")
 	c.validateBackends(&p)
-	c.Sticky.validate(&p)
+	c.validateSticky(&p)
 	if c.Override != nil {
 		c.Override.validate(&p)
 	}
@@ -72,22 +72,6 @@ func (c *Config) validateBounds(p *problems) {
 	p.atLeast(1, l.InFlight, "limits", "inFlight")
 	p.atLeastZero(s.Deregister, "shutdown", "deregister")
 	p.atLeastZero(s.Drain, "shutdown", "drain")
-}
-
-func (s *Sticky) validate(p *problems) {
-	var kinds []string
-	for kind, set := range map[string]bool{"cookie": s.Cookie != "", "header": s.Header != "", "host": s.Host, "client": s.Client} {
-		if set {
-			kinds = append(kinds, kind)
-		}
-	}
-	slices.Sort(kinds)
-	p.check(len(kinds) < 2, "sticky", "a user is known by one thing, not by "+strings.Join(kinds, " and "), "keep one of them")
-	p.check(s.Cookie == "" || isFieldName(s.Cookie), setting.Path{"sticky", "cookie"}, fmt.Sprintf("%q is not the name of a cookie", s.Cookie), "write a name, as in SESSION")
-	p.check(s.Header == "" || isFieldName(s.Header), setting.Path{"sticky", "header"}, fmt.Sprintf("%q is not the name of a header", s.Header), "write a name, as in X-Space")
-	for i, key := range s.Ahead {
-		p.check(key != "", setting.Path{"sticky", "ahead", i}, "an empty key is no user", "write a key, or leave the item out")
-	}
 }
 
 func (o *Override) validate(p *problems) {

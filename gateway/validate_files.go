@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"yadokari/certs"
+	"yadokari/gateway/keys"
 	"yadokari/setting"
 )
 
@@ -20,6 +21,10 @@ func (c *Config) ValidateFiles() error {
 			_, err := certs.LoadPool(ca)
 			p.file(err, "name a PEM file of authorities", "backends", name, "ca")
 		}
+	}
+	if file := c.Sticky.OwnKeyFile; file != "" {
+		_, err := keys.ReadRing(file)
+		p.file(err, "write a random line of at least 32 characters into it, as from openssl rand -hex 32", "sticky", "ownKeyFile")
 	}
 	if c.Override != nil && c.Override.SecretFile != "" {
 		_, err := newOverride(c.Override)

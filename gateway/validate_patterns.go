@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"yadokari/gateway/keys"
 )
 
 // patterns are the patterns of all routes, registered one by one as the gateway will.
@@ -39,6 +41,11 @@ func newPatterns() *patterns {
 
 // add registers a pattern and says what is wrong with it and what to do, or "".
 func (s *patterns) add(pattern, route string) (what, remedy string) {
+	written := pattern
+	pattern, host := tidyPattern(pattern)
+	if _, port, ok := strings.Cut(host, ":"); ok && !strings.HasSuffix(host, "]") {
+		return fmt.Sprintf("%q has a port (%s), and hosts are compared without", written, port), "leave the port out"
+	}
 	if owner, twice := s.routes[pattern]; twice {
 		return fmt.Sprintf("%q is a pattern of route %q already", pattern, owner), "leave one of them out"
 	}
@@ -128,6 +135,21 @@ func (s *patterns) rival(pattern string) string {
 		}
 	}
 	return "an earlier pattern"
+}
+
+// tidyPattern is a pattern with its host as hosts are compared (keys.Host), and the host; "" when it is for
+// every host.
+func tidyPattern(pattern string) (tidy, host string) {
+	start := 0
+	if method, rest, ok := strings.Cut(pattern, " "); ok && !strings.Contains(method, "/") {
+		start = len(pattern) - len(strings.TrimLeft(rest, " \t"))
+	}
+	end := strings.IndexByte(pattern[start:], '/')
+	if end <= 0 {
+		return pattern, ""
+	}
+	host = keys.Host(pattern[start : start+end])
+	return pattern[:start] + host + pattern[start+end:], host
 }
 
 // firstSegment returns the first segment of a pattern's path as a ServeMux compares it, and whether it

@@ -52,6 +52,9 @@ func (x *exchange) heardOld(a *attempt) {
 		return
 	}
 	old, other := x.served.answer(), judge.Answered
+	if x.other == judge.Overtaken {
+		other = judge.Overtaken
+	}
 	old.Last, old.Size = -1, -1 // not known yet
 	if a.failure != nil || old.Failed {
 		old, other = failedAnswer, judge.FailedToo // also of a user who has left: the old side is not known to be better
@@ -74,10 +77,6 @@ func (x *exchange) settle() {
 // tell gives the verdict the first attempt.
 func (x *exchange) tell(other judge.Other) {
 	x.pending = false
-	if !x.judged() {
-		return
-	}
-	x.placed.evidence.tell(judge.Event{
-		User: x.point, Began: int64(x.started.Sub(x.gateway.born)), New: x.side == newSide, Ahead: x.ahead, Answer: x.first.answer(), Other: other,
-	})
+	to := x.account()
+	to.tell(&x.first, other)
 }

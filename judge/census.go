@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	remembered = 1 << 13 // users that a census remembers one by one
+	remembered = 1 << 13 // users that a trial remembers one by one
 	beyond     = 3.5     // standard deviations that chance does not explain
 	habit      = 8       // requests of one user that count for what is usual
 )
@@ -26,7 +26,7 @@ type visits struct {
 	new bool
 }
 
-func newCensus() census { return census{users: newSample[visits](remembered)} }
+func newCensus(most int) census { return census{users: newSample[visits](most)} }
 
 func (c *census) add(e *Event) {
 	if c.visit(e.User, e.New) {

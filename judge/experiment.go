@@ -20,7 +20,8 @@ import (
 // the old side has, and who begins in between would hear of the new side's alone. For the same reason
 // no wealth is kept back to enter later; a change is left to experiments that begin later.
 //
-// One thing can make a side look worse that is not: users who are served faster do more in the same time. So
+// One thing can make a side look worse that is not: its users are more often there. They are served faster, and
+// do more in the same time; or the old side's have gone who saw the errors that the fallback has saved others from. So
 // where more of the users seen are on the new side than the share can explain, that part is the chance.
 //
 // What is in the tolerance is charged for each request of a new-side user who is not marked yet.
@@ -33,6 +34,7 @@ type experiment struct {
 	marks []mark
 	tests []userTest
 	seen  sample[uint32] // the marks that a user has, as bits
+	met   census         // users in this experiment
 	share float64
 	begun int64 // when the latest request began of which was told before; see Event.Began
 	stall int   // the bucket from which on an answer has stalled; 0: not known yet
@@ -54,6 +56,7 @@ type userTest struct {
 }
 
 const (
+	met      = 1 << 10 // users by whom an experiment knows how many are on either side
 	marked   = 1 << 13 // users that an experiment remembers
 	blocks   = 4       // of which no one alone may decide by a latency
 	stallMin = time.Second
@@ -66,7 +69,7 @@ const errorsBit = 1
 
 // newExperiment begins one with its part of the trial's alpha, for requests that begin after begun.
 func newExperiment(c *Criteria, alpha float64, begun int64) *experiment {
-	x := &experiment{begun: begun, marks: c.marks(), share: float64(c.Share), seen: newSample[uint32](marked), block: c.Tolerance.SlowFor / blocks}
+	x := &experiment{begun: begun, marks: c.marks(), share: float64(c.Share), seen: newSample[uint32](marked), met: newCensus(met), block: c.Tolerance.SlowFor / blocks}
 	x.tests = make([]userTest, len(x.marks))
 	for i := range x.marks {
 		t, odds := &x.tests[i], &sides
@@ -108,7 +111,7 @@ func (x *experiment) settle(usual *census) {
 			m.limit.settle(usual)
 		}
 	}
-	if share := usual.share(x.share); share > x.share {
+	if share := x.met.share(x.share); share > x.share {
 		x.share = share
 		for i := range x.tests {
 			x.current(i).draw(share)
@@ -121,6 +124,7 @@ func (x *experiment) settle(usual *census) {
 
 func (x *experiment) event(e *Event) {
 	has := x.seen.users[e.User]
+	x.met.visit(e.User, e.New)
 	if e.New {
 		x.requests++
 		x.chance(has)

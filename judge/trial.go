@@ -38,7 +38,7 @@ type Trial struct {
 // NewTrial begins a stage.
 func NewTrial(c Criteria) *Trial {
 	c = c.withDefaults()
-	t := &Trial{criteria: c, usual: newCensus(), run: NewRun(c.Breaker, c.alone()), wanted: usersToSee(&c)}
+	t := &Trial{criteria: c, usual: newCensus(remembered), run: NewRun(c.Breaker, c.alone()), wanted: usersToSee(&c)}
 	tolerated := rate(float64(c.Tolerance.Errors))
 	part := pairsPart
 	switch {

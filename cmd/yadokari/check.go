@@ -85,7 +85,39 @@ func explain(w io.Writer, result *checked) {
 		}
 		fmt.Fprintf(w, "%s\t%s\n", m.Cluster, orDash(strings.Join(m.Differs, ", ")))
 	}
+	explainSkipped(w, first)
 	explainWarnings(w, result.Meanings)
+}
+
+// lineLength is where a list goes on in the next line, in bytes.
+const lineLength = 110
+
+// explainSkipped writes what is never copied, once for all routes of which the same is true.
+func explainSkipped(w io.Writer, m *config.Meaning) {
+	seen := map[string]bool{}
+	for i := range m.Routes {
+		list := strings.Join(m.Routes[i].Skipped, " ")
+		if list == "" || seen[list] {
+			continue
+		}
+		seen[list] = true
+		var alike []string
+		for j := range m.Routes {
+			if strings.Join(m.Routes[j].Skipped, " ") == list {
+				alike = append(alike, m.Routes[j].Name)
+			}
+		}
+		fmt.Fprintf(w, "\nNever copied, because it is not harmless though it is GET (mirror.skip adds to it, or takes away with !): %s\n", strings.Join(alike, ", "))
+		line := " "
+		for _, pattern := range m.Routes[i].Skipped {
+			if len(line)+len(pattern) > lineLength {
+				fmt.Fprintln(w, line)
+				line = " "
+			}
+			line += " " + pattern
+		}
+		fmt.Fprintln(w, line)
+	}
 }
 
 func explainBackends(w io.Writer, m *config.Meaning) {

@@ -32,6 +32,7 @@ func verbs(env *environment) []*cobra.Command {
 		newMailCommand(env),
 		newSendmailCommand(env),
 		newLogsCommand(env),
+		newJudgeCommand(env),
 		newCheckCommand(env),
 		newSchemaCommand(env),
 		newVersionCommand(env),

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"yadokari/api"
+	"yadokari/gateway"
 	"yadokari/setting"
 	"yadokari/shift"
 )
@@ -116,8 +117,9 @@ func newShiftStatus(r *remote) *cobra.Command {
 	var watch bool
 	command := &cobra.Command{
 		Use: "status [ROUTE]", Short: "Say where users are and how both sides compare",
-		Long: `Say where users are and how both sides compare. Without a route all are listed. With -o json it is a
-list of objects; docs/admin-api.md names their fields.`,
+		Long: `Say where users are and how both sides compare. Without a route all are listed; with one, each signal
+that speaks against the new side has a bar, and the route is rolled back when one is full. With -o json it
+is a list of objects; docs/admin-api.md names their fields.`,
 		Example:           "  yadokari shift status\n  yadokari shift status wiki -o json\n  yadokari shift status --watch",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: r.routeNames,
@@ -127,7 +129,10 @@ list of objects; docs/admin-api.md names their fields.`,
 				if err != nil {
 					return err
 				}
-				if err := printStatuses(r.env, list, list); err != nil || !watch {
+				if err := printStatus(r.env, list, len(args) > 0); err != nil {
+					return err
+				}
+				if err := warnOfKeys(cmd, r); err != nil || !watch {
 					return err
 				}
 				select {
@@ -142,6 +147,20 @@ list of objects; docs/admin-api.md names their fields.`,
 	return command
 }
 
+// warnOfKeys says when the key does not hold by which users are known: no figure above means much then.
+func warnOfKeys(cmd *cobra.Command, r *remote) error {
+	if r.env.output == jsonOut {
+		return nil // it is in /api/v1/gateway
+	}
+	about, err := call[struct {
+		Keys gateway.KeyStatus `json:"keys"`
+	}](cmd.Context(), r, "GET", "/api/v1/gateway", nil)
+	if err == nil && about.Keys.Warning != "" {
+		_, err = fmt.Fprintf(r.env.out, "warning: %s\n", about.Keys.Warning)
+	}
+	return err
+}
+
 func statuses(cmd *cobra.Command, r *remote, args []string) ([]shift.Status, error) {
 	if len(args) == 0 {
 		return call[[]shift.Status](cmd.Context(), r, "GET", "/api/v1/routes", nil)
@@ -150,27 +169,39 @@ func statuses(cmd *cobra.Command, r *remote, args []string) ([]shift.Status, err
 	return []shift.Status{one}, err
 }
 
-// printStatuses prints value as JSON, or the statuses as a table with a sentence below each.
-func printStatuses(env *environment, value any, list []shift.Status) error {
-	return env.print(value, func(w io.Writer) {
-		if len(list) == 0 {
-			_, _ = io.WriteString(w, "no route\n")
-			return
-		}
-		row(w, "ROUTE", "STATE", "STAGE", "SHARE", "VERDICT", "VM REQ", "FAIL", "P95", "CONTAINERS REQ", "FAIL", "P95", "FALLBACKS")
-		for _, s := range list {
-			row(w, s.Route, string(s.State), s.Stage, s.Share.String(), s.Verdict,
-				fmt.Sprint(s.Old.Requests), fmt.Sprint(s.Old.Failures), fmt.Sprintf("%.1fms", s.Old.P95),
-				fmt.Sprint(s.New.Requests), fmt.Sprint(s.New.Failures), fmt.Sprintf("%.1fms", s.New.P95), fmt.Sprint(s.Fallbacks))
-		}
-		for _, s := range list {
-			for _, sentence := range []string{s.Reason, s.Next, s.Problem} {
-				if sentence != "" {
-					_, _ = fmt.Fprintf(w, "%s: %s\n", s.Route, sentence)
-				}
-			}
+// printStatus prints the statuses; of one that was asked for, what its verdict was made from as well.
+func printStatus(env *environment, list []shift.Status, one bool) error {
+	return env.print(list, func(w io.Writer) {
+		writeStatuses(w, list)
+		if one {
+			writeEvidence(w, &list[0])
 		}
 	})
+}
+
+// printStatuses prints value as JSON, or the statuses as a table with a sentence below each.
+func printStatuses(env *environment, value any, list []shift.Status) error {
+	return env.print(value, func(w io.Writer) { writeStatuses(w, list) })
+}
+
+func writeStatuses(w io.Writer, list []shift.Status) {
+	if len(list) == 0 {
+		_, _ = io.WriteString(w, "no route\n")
+		return
+	}
+	row(w, "ROUTE", "STATE", "STAGE", "SHARE", "VERDICT", "VM REQ", "FAIL", "P95", "CONTAINERS REQ", "FAIL", "P95", "FALLBACKS")
+	for _, s := range list {
+		row(w, s.Route, string(s.State), s.Stage, s.Share.String(), s.Verdict,
+			fmt.Sprint(s.Old.Requests), fmt.Sprint(s.Old.Failures), fmt.Sprintf("%.1fms", s.Old.P95),
+			fmt.Sprint(s.New.Requests), fmt.Sprint(s.New.Failures), fmt.Sprintf("%.1fms", s.New.P95), fmt.Sprint(s.Fallbacks))
+	}
+	for _, s := range list {
+		for _, sentence := range []string{s.Reason, s.Next, s.Problem} {
+			if sentence != "" {
+				_, _ = fmt.Fprintf(w, "%s: %s\n", s.Route, sentence)
+			}
+		}
+	}
 }
 
 func newShiftHistory(r *remote) *cobra.Command {

@@ -1,26 +1,22 @@
-// The evidence of a verdict, growing towards its bounds: what a pass still needs, and how far each test is
-// from a rollback.
-import { h, s, swap } from './dom.js';
-import { count, local, ms, percent, rate, span } from './words.js';
+// The evidence of a verdict: one sentence, who is compared, what a pass still needs, and one bar a signal, which is
+// full when the route is rolled back.
+import { h, swap } from './dom.js';
+import { amount, count, local, ms, percent, rate, span } from './words.js';
 
 export function evidence(el, st) {
   const e = st.evidence;
-  if (!e || !e.errors) {
+  if (!e?.signals) {
     swap(el, h('p', { class: st.reason ? 'sentence' : 'muted' }, local(st.reason) || quiet(st)));
     return;
   }
+  const open = el.querySelector('details')?.open;
   swap(el,
-    h('p', { class: `sentence ${st.verdict === 'fail' ? 'bad' : ''}` }, h('b', {}, `${cap(st.verdict || 'not judged')}: `), st.reason),
-    e.missing?.length || st.holdRemaining > 0 ? h('ul', { class: 'needs' }, (e.missing ?? []).map((need) => needed(need, st)), held(st)) : null,
-    h('h3', {}, 'Failures'),
-    interval([side(st.from, 'vm', e.old.requests, e.old.low, e.old.rate, e.old.high), side(st.to, 'containers', e.new.requests, e.new.low, e.new.rate, e.new.high)], null, percent),
-    h('p', { class: 'muted' }, `${count(e.new.failures)} of ${count(e.new.requests)} on ${st.to}, ${count(e.old.failures)} of ${count(e.old.requests)} on ${st.from}${e.reference ? ' (of earlier stages)' : ''}`),
-    weight('Failures speak against it', e.errors),
-    e.differences ? [h('h3', {}, 'Differences'), h('p', { class: 'muted' }, `${count(e.differences.different)} of ${count(e.differences.compared)} compared answers differ (${percent(e.differences.rate)}), ${count(e.differences.noisy)} only in noise`), weight('Differences speak against it', e.differences)] : null,
-    (e.latencies ?? []).map((l) => [h('h3', {}, `Latency ${l.quantile}`),
-      interval([side(st.from, 'vm', l.old.requests, l.old.low, l.old.estimate, l.old.high), side(st.to, 'containers', l.new.requests, l.new.low, l.new.estimate, l.new.high)], l.limit, (x) => ms(x * 1000)),
-      h('p', { class: 'muted' }, l.limit === undefined ? 'too few answers for a bound yet' : `rolls back when ${st.to} is surely above ${ms(l.limit * 1000)} (${percent(l.tolerance)} tolerated)`)]),
-    e.breaker.limit > 0 ? meter(`Failures in a row: ${count(e.breaker.run)} of ${count(e.breaker.limit)}`, e.breaker.run / e.breaker.limit, true) : null);
+    h('p', { class: `sentence ${st.verdict === 'fail' ? 'bad' : ''}` }, h('b', {}, `${cap(st.verdict || 'not judged')}: `), local(st.reason)),
+    h('p', { class: 'who' }, who(e, st)),
+    needs(e.missing ?? [], st),
+    signals(e, st, open),
+    estimates(e.signals, st),
+    e.missed > 0 ? h('p', { class: 'muted' }, `${count(e.missed)} requests were not looked at: there were too many at once.`) : null);
 }
 
 const cap = (text) => text[0].toUpperCase() + text.slice(1);
@@ -31,48 +27,80 @@ function quiet(st) {
   return 'Nothing is judged yet. Evidence grows from the first stage on.';
 }
 
+// who says between whom a verdict was made. In mirror nobody is on the new side.
+function who(e, st) {
+  const all = e.old.users + e.new.users;
+  if (e.reference) return `${users(e.new.users)} on ${st.to}, compared with what ${st.from} did in earlier stages`;
+  if (e.new.users > 0) return `${count(e.new.users)} of ${users(all)} ${st.state === 'rolled-back' ? 'were' : 'are'} on ${st.to}`;
+  return all > 0 ? `${users(all)}, all on ${st.from}` : 'No users yet';
+}
+
+const users = (n) => (n === 1 ? '1 user' : `${count(n)} users`);
+
+// needs are what a pass waits for, as far as it can be counted; of the rest the sentence and the bars tell.
+function needs(missing, st) {
+  const items = missing.filter((need) => need.want > 0).map((need) => needed(need, st));
+  if (st.holdRemaining > 0) items.push(h('li', {}, `${span(st.holdRemaining)} more of the stage’s hold, however many requests come`));
+  return items.length > 0 ? h('ul', { class: 'needs' }, items) : null;
+}
+
 // needed says how much is missing and how long that takes, as the gateway reckons it: in mirror both sides
-// are counted by the copies.
+// are counted by the copies. How soon another user comes nobody knows.
 function needed(need, st) {
-  if (!(need.want > 0)) return h('li', {}, need.text);
+  const part = need.have / need.want;
+  if (need.users) return h('li', {}, meter(need.text, part));
   const missing = need.want - need.have;
   const speed = need.old && st.stage !== 'mirror' ? st.rates.vm : st.rates.containers;
   const time = speed > 0 ? `${span(missing / speed)} at this rate (${rate(speed)} a second)` : 'and none came in the last minute';
-  return h('li', {}, meter(`About ${count(missing)} more ${need.what}, ${time}`, need.have / need.want, false));
+  return h('li', {}, meter(`About ${count(missing)} more ${need.what}, ${time}`, part));
 }
 
-function held(st) {
-  return st.holdRemaining > 0 ? h('li', {}, `${span(st.holdRemaining)} more of the stage’s hold, however many requests come`) : null;
+// order puts first what has decided, then what counts users, then the loudest.
+const order = (decided) => (a, b) => (b.name === decided) - (a.name === decided) || (b.unit === 'users') - (a.unit === 'users') || b.part - a.part;
+
+// speaks says that a signal has a bar worth drawing: one percent of its way, or what is rounded to it.
+const speaks = (one) => one.part >= 0.005;
+
+// signals are the bars: of those that speak against the new side, and of the breaker. The others are one line.
+function signals(e, st, open) {
+  const loud = e.signals.filter(speaks).sort(order(e.decided));
+  const still = e.signals.filter((one) => !speaks(one));
+  const rows = loud.map((one) => h('li', { class: one.name === e.decided ? 'decided' : null },
+    meter(cap(one.text), one.part, `e-value ${amount(one.eValue)} of ${count(one.threshold)}`)));
+  const run = breaker(e, st);
+  if (run) rows.splice(e.decided === 'breaker' ? 0 : rows.length, 0, run);
+  return h('div', { class: 'signals' },
+    h('h3', {}, `What speaks against ${st.to}`),
+    rows.length > 0 ? h('ul', {}, rows) : null,
+    still.length > 0 ? h('details', { open }, h('summary', {}, silence(still.length, loud.length, st)), h('ul', { class: 'still' }, still.map((one) => h('li', {}, one.text)))) : null);
 }
 
-function meter(text, part, against) {
+function silence(still, loud, st) {
+  const n = `${still} ${loud > 0 ? 'more ' : ''}${still === 1 ? 'signal' : 'signals'}`;
+  return `${n}: nothing speaks against ${st.to}`;
+}
+
+// breaker is the run of failures, while there is one.
+function breaker({ breaker: b, decided }, st) {
+  if (!(b?.limit > 0) || (b.run === 0 && !b.shared)) return null;
+  if (b.shared) return h('li', { class: 'muted' }, `${st.from} fails as well: a run of failures does not count now`);
+  return h('li', { class: decided === 'breaker' ? 'decided' : null }, meter(`Failures one after the other: ${count(b.run)} of ${count(b.limit)}, of ${users(b.users)}`, b.run / b.limit, 'the breaker'));
+}
+
+// estimates are the latencies of both sides, and from when on an answer counts as slow.
+function estimates(all, st) {
+  const known = all.filter((one) => one.oldEstimate > 0 || one.newEstimate > 0);
+  if (known.length === 0) return null;
+  const time = (seconds) => ms(seconds * 1000);
+  return h('table', { class: 'estimates' },
+    h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Latency'), h('th', { scope: 'col' }, h('i', { class: 'key vm' }), st.from), h('th', { scope: 'col' }, h('i', { class: 'key containers' }), st.to), h('th', { scope: 'col' }, 'Tolerated'))),
+    h('tbody', {}, known.map((one) => h('tr', {}, h('th', { scope: 'row' }, one.name), h('td', {}, time(one.oldEstimate)), h('td', {}, time(one.newEstimate)), h('td', {}, `${percent(one.tolerance)} longer`)))));
+}
+
+// meter is one bar. With a note it speaks against the new side, and the note says how its length is reckoned.
+function meter(text, part, note) {
   const p = Math.round(Math.min(1, Math.max(0, part)) * 100);
-  return h('div', { class: `meter ${against ? 'against' : ''}` }, h('span', {}, text), h('span', { class: 'track', 'aria-hidden': 'true' }, h('span', { class: 'part', vars: { '--part': `${p}%` } })));
-}
-
-// weight shows an e-value on its way to the threshold, as logarithms.
-function weight(label, test) {
-  const part = test.eValue > 1 ? Math.log(test.eValue) / Math.log(test.threshold) : 0;
-  const value = test.eValue >= 1e6 ? test.eValue.toExponential(0) : test.eValue >= 100 ? count(test.eValue) : test.eValue < 0.001 ? 'below 0.001' : test.eValue.toPrecision(2);
-  return meter(`${label}: e-value ${value}, rolls back at ${count(test.threshold)}`, part, true);
-}
-
-const side = (name, cls, n, low, at, high) => ({ name, cls, n, low, at, high });
-
-// interval draws both sides' estimates with their bounds on one scale.
-function interval(sides, limit, words) {
-  const known = sides.filter((one) => one.n > 0);
-  if (known.length === 0) return h('p', { class: 'muted' }, 'no answers yet');
-  const W = 300;
-  const H = 22;
-  const most = Math.max(limit ?? 0, ...known.map((one) => one.at));
-  const top = Math.max(most, ...known.map((one) => (most > 0 ? Math.min(one.high ?? most * 2, most * 4) : one.high ?? 0))) * 1.1 || 1;
-  const x = (v) => Math.min(W - 2, 2 + (v / top) * (W - 4));
-  const drawing = s('svg', { class: 'interval', viewBox: `0 0 ${W} ${H * 2}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-    limit ? s('line', { class: 'limit', x1: x(limit), x2: x(limit), y1: 0, y2: H * 2 }) : null,
-    sides.map((one, i) => (one.n > 0 ? s('g', { class: one.cls }, s('line', { class: 'reach', x1: x(one.low), x2: x(one.high ?? top), y1: H * i + H / 2, y2: H * i + H / 2 }),
-      s('line', { class: 'dot', x1: x(one.at), x2: x(one.at), y1: H * i + 5, y2: H * i + H - 5 })) : null)));
-  return h('div', { class: 'intervals' },
-    h('div', { class: 'names' }, sides.map((one) => h('span', {}, h('i', { class: `key ${one.cls}` }), `${one.name} `, h('b', {}, one.n > 0 ? words(one.at) : '–')))),
-    drawing);
+  return h('div', { class: `meter ${note ? 'against' : ''}` },
+    h('span', {}, text, note ? h('span', { class: 'muted' }, ` (${note})`) : null),
+    h('span', { class: 'track', 'aria-hidden': 'true' }, h('span', { class: 'part', vars: { '--part': `${p}%` } })));
 }

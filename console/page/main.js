@@ -64,6 +64,7 @@ function alarms() {
   if (state.line === 'refused') return [`No access${state.heard ? ` since ${moment(state.heard)}. The numbers below are from then` : ''}. Sign in, at the top, with a token.`];
   const list = [];
   if (state.about?.problem) list.push(`The gateway has a problem: ${state.about.problem}`);
+  if (state.about?.keys?.warning) list.push(state.about.keys.warning);
   if (state.read && Date.now() - state.read > OLD) list.push(`What the gateway says of itself (its problems, its patterns, who you are) was not read since ${moment(state.read)}. Trying again.`);
   return list;
 }

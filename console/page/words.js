@@ -24,6 +24,12 @@ export function percent(part) {
   return `${text.replace(/\.0+$/, '')} %`;
 }
 
+// amount writes an e-value with as many digits as matter.
+export function amount(x) {
+  if (x >= 1e6) return x.toExponential(0);
+  return x >= 100 ? count(x) : x < 0.001 ? 'below 0.001' : x.toPrecision(2);
+}
+
 export function ms(x) {
   if (!(x > 0)) return '–';
   if (x < 1) return `${Math.round(x * 1000)} µs`;

@@ -45,6 +45,9 @@ type Options struct {
 	// Unhealthy are the IDs that the checks of the former group have found unhealthy. They are out until the
 	// first check of this one.
 	Unhealthy []string
+	// Marks name a server, given its ID, in the cookies of users who stay on it: the first is for new
+	// cookies. None is 0.
+	Marks func(id string) []uint64
 }
 
 // Group is the servers of one backend. Its methods are safe for concurrent use.
@@ -54,6 +57,7 @@ type Group[T io.Closer] struct {
 	log      *slog.Logger
 	resolver Resolver
 	open     func(Address) T
+	marks    func(id string) []uint64
 	view     atomic.Pointer[view[T]]
 	early    atomic.Bool // Connected is being called
 	allTried error
@@ -88,7 +92,7 @@ func New[T io.Closer](cfg Config, o Options, open func(Address) T) (*Group[T], e
 		return nil, fmt.Errorf("backend %q: health: connections of type %T cannot be checked", o.Name, *new(T))
 	}
 	g := &Group[T]{
-		config: cfg, name: o.Name, log: o.Logger, resolver: o.Resolver, open: open,
+		config: cfg, name: o.Name, log: o.Logger, resolver: o.Resolver, open: open, marks: o.Marks,
 		allTried: fmt.Errorf("backend %q: %w: every one has been tried", o.Name, ErrNoServer),
 		leaving:  map[string]*Server[T]{}, drained: map[string]bool{},
 	}
@@ -224,7 +228,10 @@ func (g *Group[T]) apply(wanted []Address, start bool) (idle []*Server[T]) {
 
 // add opens a server. Those of the start have their full weight and are healthy until checks say no.
 func (g *Group[T]) add(address Address, start bool) *Server[T] {
-	s := &Server[T]{Address: address, Conns: g.open(address), group: g, since: time.Now()}
+	s := &Server[T]{Address: address, Conns: g.open(address), group: g, place: placeOf(address.ID), since: time.Now()}
+	if g.marks != nil {
+		s.marks = g.marks(s.ID)
+	}
 	s.drained = g.drained[s.ID]
 	s.shut.Store(s.drained)
 	if !start && g.config.SlowStart > 0 {

@@ -15,12 +15,21 @@ var ErrNoServer = errors.New("no server")
 
 // view is what Pick needs to know. It never changes once it is published.
 type view[T io.Closer] struct {
-	servers []*Server[T] // get requests
-	warm    []time.Time  // nil, or when each of servers began its slow start
-	trials  []*Server[T] // ejected, and one request may try them
-	rest    []*Server[T] // unhealthy or ejected: only for a request that tried all of servers
-	none    error        // why servers is empty
-	tried   error        // for a request that tried everything
+	servers []*Server[T]          // get requests
+	warm    []time.Time           // nil, or when each of servers began its slow start
+	trials  []*Server[T]          // ejected, and one request may try them
+	rest    []*Server[T]          // unhealthy or ejected: only for a request that tried all of servers
+	none    error                 // why servers is empty
+	tried   error                 // for a request that tried everything
+	homes   map[uint64]*Server[T] // servers by their marks, where users stay on one; else nil
+}
+
+// failure is why no server is left for a request.
+func (v *view[T]) failure() error {
+	if v.none != nil {
+		return v.none
+	}
+	return v.tried
 }
 
 // Pick chooses the server for a request: of two at random the one with fewer requests in flight
@@ -44,11 +53,8 @@ func (g *Group[T]) Pick(tried ...*Server[T]) (*Server[T], error) {
 		default:
 			s = lessLoaded(v.servers)
 		}
-		if s == nil && v.none != nil {
-			return nil, v.none
-		}
 		if s == nil {
-			return nil, v.tried
+			return nil, v.failure()
 		}
 		if s.take() {
 			return s, nil
@@ -63,9 +69,17 @@ func (g *Group[T]) Serves() bool { return g.view.Load().none == nil }
 // onTrial claims the one trial of an ejected server.
 func (v *view[T]) onTrial(tried []*Server[T]) *Server[T] {
 	for _, s := range v.trials {
-		if !slices.Contains(tried, s) && s.trial.CompareAndSwap(trialReady, trialTaken) {
+		if s := s.onTrial(tried); s != nil {
 			return s
 		}
+	}
+	return nil
+}
+
+// onTrial claims the one trial of an ejected server; nil when there is none to be had.
+func (s *Server[T]) onTrial(tried []*Server[T]) *Server[T] {
+	if !slices.Contains(tried, s) && s.trial.CompareAndSwap(trialReady, trialTaken) {
+		return s
 	}
 	return nil
 }
@@ -205,6 +219,7 @@ func (g *Group[T]) rebuild() {
 	if len(v.servers) == 0 {
 		v.none = g.noServer()
 	}
+	v.homes = homesOf(v.servers)
 	g.view.Store(v)
 }
 

@@ -47,6 +47,8 @@ type Server[T io.Closer] struct {
 	Conns T
 
 	group    *Group[T]
+	place    uint64   // in rankings
+	marks    []uint64 // see Options
 	inFlight atomic.Int64
 	shut     atomic.Bool  // gets no new requests: drained or leaving
 	watched  atomic.Bool  // somebody wants to know when inFlight is 0

@@ -32,6 +32,7 @@ type conn struct {
 	mu      sync.Mutex
 	ctx     context.Context // of the exchange under way; nil while idle
 	aborted error           // why the sweep ended the exchange
+	patient int64           // not 0: until may be put off to this instant, see Pending
 }
 
 func newConn(h *Host, c net.Conn) *conn {
@@ -63,10 +64,10 @@ func (i *inflow) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// begin hands the connection to an exchange that lives no longer than ctx.
-func (c *conn) begin(ctx context.Context) {
+// begin hands the connection to an exchange that lives no longer than ctx. patient is from conn.patience.
+func (c *conn) begin(ctx context.Context, patient int64) {
 	c.mu.Lock()
-	c.ctx, c.aborted = ctx, nil
+	c.ctx, c.aborted, c.patient = ctx, nil, patient
 	c.mu.Unlock()
 }
 
@@ -74,7 +75,7 @@ func (c *conn) begin(ctx context.Context) {
 func (c *conn) end() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ctx = nil
+	c.ctx, c.patient = nil, 0
 	c.until.Store(0)
 	return c.aborted
 }
@@ -104,7 +105,9 @@ func (c *conn) check(now int64) {
 	}
 	if err := c.ctx.Err(); err != nil {
 		c.aborted = err
-	} else if until := c.until.Load(); until != 0 && now >= until {
+	} else if until := c.until.Load(); until != 0 && now >= until && c.patient != 0 {
+		c.aborted = errEarly
+	} else if until != 0 && now >= until {
 		c.aborted = ErrSilent
 	} else {
 		return

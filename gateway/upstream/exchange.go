@@ -24,7 +24,7 @@ const heldInHead = 4 << 10
 const interimMost = 16
 
 // Do sends one request and reads the response head. It returns a response, whose Close must be
-// called, or a Failure. When ctx ends, so does the exchange.
+// called, or a Failure. When ctx ends, so does the exchange, unless it is Pending by then.
 func (h *Host) Do(ctx context.Context, r *Request) (*Response, *Failure) {
 	for try := 0; ; try++ {
 		c, reused, err := h.acquire(ctx, try >= staleTries, r.beyond)
@@ -35,10 +35,10 @@ func (h *Host) Do(ctx context.Context, r *Request) (*Response, *Failure) {
 			h.release(c, false)
 			continue
 		}
-		c.begin(ctx)
+		c.begin(ctx, c.patience(r))
 		resp, failure := c.exchange(r)
-		if failure == nil {
-			return resp, nil
+		if failure == nil || failure.Pending != nil {
+			return resp, failure
 		}
 		// The server may close an idle connection at any time. Nothing of a response came, so this
 		// says nothing about the server; a request that may be repeated is.
@@ -78,9 +78,13 @@ func (c *conn) exchange(r *Request) (*Response, *Failure) {
 		return c.readHead(r, nil)
 	}
 	s := &sender{conn: c, request: r, wait: wait, proceed: make(chan struct{}), ended: make(chan struct{})}
+	if r.Patient {
+		own := *r // the caller may be done with its own before the exchange is
+		s.request = &own
+	}
 	go s.run()
 	resp, failure := c.readHead(r, s)
-	if failure != nil {
+	if failure != nil && failure.Pending == nil {
 		s.stop()
 	}
 	return resp, failure
@@ -92,7 +96,12 @@ func (c *conn) readHead(r *Request, s *sender) (*Response, *Failure) {
 	for range interimMost {
 		c.in.head()
 		if _, err := c.br.Peek(1); err != nil {
-			return nil, c.failure(err, true)
+			f := c.failure(err, true)
+			f.Pending = c.pending(r, s, err)
+			return nil, f
+		}
+		if r.Patient {
+			c.resume(nil) // it has begun to answer, and may take its time to go on
 		}
 		resp, err := http.ReadResponse(c.br, &request) //nolint:bodyclose // Response.Close, or the next head, ends it
 		if err != nil {
@@ -137,8 +146,8 @@ func headError(err error) error {
 func (c *conn) failure(err error, first bool) *Failure {
 	f := &Failure{Outcome: Broken, Sent: true, Err: err, silent: first && !errors.Is(err, errHeadSize)}
 	switch cause := c.cause(); {
-	case errors.Is(cause, ErrSilent):
-		f.Outcome, f.Err = Timeout, cause
+	case errors.Is(cause, ErrSilent), errors.Is(cause, errEarly):
+		f.Outcome, f.Err = Timeout, ErrSilent
 	case cause != nil:
 		f.Outcome, f.Err = Canceled, cause
 	}

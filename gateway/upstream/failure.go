@@ -15,9 +15,10 @@ const (
 	Timeout                     // the server was silent for too long
 	Broken                      // the connection broke, or what came was not HTTP
 	Canceled                    // the client went away, or the gateway is stopping
+	Open                        // not known yet: the server is still waited for
 )
 
-var outcomeNames = [...]string{"ok", "no connection", "timeout", "broken", "canceled"}
+var outcomeNames = [...]string{"ok", "no connection", "timeout", "broken", "canceled", "pending"}
 
 // String is the outcome in words.
 func (o Outcome) String() string { return outcomeNames[o] }
@@ -28,6 +29,9 @@ type Failure struct {
 	// Sent says that at least one byte of the request may have reached the server.
 	Sent bool
 	Err  error
+	// Pending is the exchange when only its first wait is over: the outcome, a Timeout, may still change. It
+	// must be ended. Nil: the exchange is over.
+	Pending *Pending
 
 	silent bool // not one byte of a response came
 }

@@ -45,6 +45,10 @@ type Request struct {
 	// Response bounds the wait for the response head, from when the request has been sent; 0: the
 	// backend's own.
 	Response time.Duration
+	// Patient says that the exchange is not over after a Response that is shorter than the backend's own, if the
+	// request has been sent and not one byte has come: the Failure then has it as Pending. A server that has begun to
+	// answer has the backend's own time. Not for a request with a Body.
+	Patient bool
 	// Interim receives 1xx responses other than 100 and 101; nil: they are dropped.
 	Interim func(status int, h http.Header)
 	// Replayable says that the request may be sent again when a connection that was idle turns out

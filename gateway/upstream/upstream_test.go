@@ -428,7 +428,7 @@ func FuzzResponseHead(f *testing.F) {
 		}()
 		transport := New(Config{Connections: 1, Response: time.Second, Idle: time.Second}, nil)
 		c := newConn(&Host{transport: transport, conns: map[*conn]struct{}{}}, client)
-		c.begin(t.Context())
+		c.begin(t.Context(), 0)
 		resp, failure := c.exchange(&Request{Method: "GET", Target: "/"})
 		if failure == nil {
 			_, _ = io.Copy(io.Discard, resp)
@@ -451,7 +451,7 @@ func TestHostClosedWhileAConnectionIsMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.begin(t.Context())
+	c.begin(t.Context(), 0)
 	_, failure := c.exchange(&Request{Method: "GET", Target: "/", Replayable: true})
 	if failure == nil || failure.Outcome != Timeout {
 		t.Fatalf("got %v", failure)

@@ -23,7 +23,7 @@ var pages = map[string]string{
 
 // drawn is true when nothing of a page is still to come.
 const drawn = `document.querySelector("main").innerText.length > 30 && document.getElementById("who").textContent !== "Who?" && (!location.hash.startsWith("#/route/") || document.querySelector(".pill b, .empty")) && !document.querySelector("main").innerText.includes("Reading…") &&
-	(!location.hash.startsWith("#/route/issues") || document.querySelector(".uplot") && document.querySelector(".distribution") && document.querySelector(".interval")) &&
+	(!location.hash.startsWith("#/route/issues") || document.querySelector(".uplot") && document.querySelector(".distribution") && document.querySelector(".signals")) &&
 	(!location.hash.startsWith("#/route/json-api") || document.querySelector(".example"))`
 
 // TestAccessibility runs axe-core on every page and dialog, in light, dark and on a phone, and looks for

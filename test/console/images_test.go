@@ -28,7 +28,7 @@ func TestPictures(t *testing.T) {
 	b.keep("console-overview", false)
 
 	b.visit(s.page() + "#/route/issues")
-	b.wait(`document.querySelector(".interval") && document.querySelector(".uplot") && document.querySelector(".distribution")`)
+	b.wait(`document.querySelector(".signals") && document.querySelector(".uplot") && document.querySelector(".distribution")`)
 	b.keep("console-route", true)
 	b.visit(s.page() + "#/route/board")
 	b.wait(`document.querySelector(".uplot") && document.querySelector(".entry")`)
@@ -51,6 +51,6 @@ func TestPictures(t *testing.T) {
 	b.wait(`document.querySelectorAll(".row.urgent").length > 0`)
 	b.keep("console-phone", false)
 	b.visit(s.page() + "#/route/issues")
-	b.wait(`document.querySelector(".interval") && document.querySelector(".uplot")`)
+	b.wait(`document.querySelector(".signals") && document.querySelector(".uplot")`)
 	b.keep("console-phone-route", false)
 }

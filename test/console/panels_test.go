@@ -41,7 +41,7 @@ func TestAPanelThatIsNotReadSaysSo(t *testing.T) {
 	s.post("routes/json-api/start", nil)
 	b := open(t, 1280, 900)
 	b.visit(s.page() + "#/route/json-api")
-	b.wait(`document.querySelector(".uplot") && document.querySelector(".distribution") && document.querySelector(".interval") && document.querySelector(".entry") && document.querySelector(".serverlist li") && document.querySelector(".numbers")`)
+	b.wait(`document.querySelector(".uplot") && document.querySelector(".distribution") && document.querySelector(".signals") && document.querySelector(".entry") && document.querySelector(".serverlist li") && document.querySelector(".numbers")`)
 	b.do("a gateway that answers in part", evaluateOnly(cutOff))
 	panels := map[string]string{"charts": "/series", "spread": "/latencies", "differences": "/differences", "servers": "/backends", "moves": "/ledger", "evidence": "routes/json-api"}
 	for _, panel := range []string{"charts", "spread", "differences", "servers"} {
@@ -222,7 +222,9 @@ func TestWhatIsStillMissing(t *testing.T) {
 		t.Errorf("it is %s in Tokyo, and the page says %q", time.Now().In(tokyo).Format(time.TimeOnly), text)
 	}
 	b.says("more of the stage’s hold, however many requests come")
-	b.wait(`/About [\d,]+ more requests on the containers, .* at this rate \([\d.]+ a second\)/.test(document.querySelector(".needs").textContent)`)
+	b.wait(`/^[\d,]+ of [\d,]+ users are on containers$/.test(document.querySelector(".who").textContent)`)
+	b.wait(`/^\d+ (more )?signals?: nothing speaks against containers$/.test(document.querySelector(".signals summary").textContent)`)
+	b.wait(`/About [\d,]+ more requests on containers, .* at this rate \([\d.]+ a second\)/.test(document.querySelector(".needs").textContent)`)
 
 	b.click(`[data-action=promote]`)
 	b.says("The stage is not ready: ")

@@ -33,6 +33,8 @@ type setUp struct {
 	routes         string   // YAML below routes:; empty: one route "all" with stages 25%, 100%
 	extra          string   // YAML lines below gateway:, indented by two
 	backend        string   // more keys of the backend containers, in flow style, with a comma before
+	old            string   // more keys of the backend vm, likewise
+	sticky         string   // empty: the cookie SESSION
 	noLog          bool     // no access log
 }
 
@@ -61,6 +63,9 @@ func (g *gateway) configure(t *testing.T, s setUp) {
 	if s.routes == "" {
 		s.routes = oneRoute
 	}
+	if s.sticky == "" {
+		s.sticky = "{cookie: SESSION}"
+	}
 	log := g.log
 	if s.noLog {
 		log = "off"
@@ -72,13 +77,13 @@ gateway:
   state: %q
   accessLog: %q
   shutdown: {deregister: 200ms, drain: 20s}
-  sticky: {cookie: SESSION}
+  sticky: %s
   fallback: {timeout: 1s}
 %s
   backends:
-    vm: {servers: [%s], slowStart: 0s, connect: 15s, response: 15s}
+    vm: {servers: [%s], slowStart: 0s, connect: 15s, response: 15s%s}
     containers: {servers: [%s], slowStart: 0s, response: 3s%s}
-  routes:%s`, g.address, g.admin, g.state, log, s.extra, urls(s.vm), urls(s.containers), s.backend, s.routes))
+  routes:%s`, g.address, g.admin, g.state, log, s.sticky, s.extra, urls(s.vm), s.old, urls(s.containers), s.backend, s.routes))
 }
 
 func urls(addresses []string) string {
