@@ -52,12 +52,14 @@ var places = []place{
 		{name: slowPage, stage: "25%", visits: 150, visit: reporting, timeout: time.Second, trouble: moreRequests(400), check: waits},
 		{name: slowPage, stage: mirror, visits: 150, visit: reporting, timeout: time.Second, trouble: moreRequests(400)},
 		{name: slowPage, stage: done, visits: 150, visit: reporting, timeout: time.Second, trouble: moreRequests(400), check: waits},
-		{name: "MariaDB is frozen for 300 ms, 400 requests/s", stage: "50%", visits: 400, visit: looking("/"), trouble: frozen(300 * time.Millisecond)},
 		{name: "MariaDB refuses for 300 ms, 1,000 requests/s", stage: "50%", visits: 1000, visit: looking("/"), trouble: refused(300 * time.Millisecond)},
-		{name: "MariaDB is frozen for 300 ms, 1,000 requests/s", stage: "50%", visits: 1000, visit: looking("/"), trouble: frozen(300 * time.Millisecond)},
 		{name: "MariaDB refuses for 300 ms, 1,000 requests/s", stage: "5%", visits: 1000, visit: looking("/"), trouble: refused(300 * time.Millisecond)},
 		{name: "MariaDB refuses for 2 s", stage: done, visits: 200, visit: looking("/"), trouble: refused(2 * time.Second)},
 		{name: "MariaDB refuses for 2 s", stage: last, visits: 200, visit: looking("/"), trouble: refused(2 * time.Second)},
+	}},
+	{"JVM, impatient", impatientJVM, []common{
+		{name: "MariaDB is frozen for 300 ms, 400 requests/s", stage: "50%", visits: 400, visit: looking("/"), trouble: frozen(300 * time.Millisecond)},
+		{name: "MariaDB is frozen for 300 ms, 1,000 requests/s", stage: "50%", visits: 1000, visit: looking("/"), trouble: frozen(300 * time.Millisecond)},
 	}},
 	{"NGINX", staticSite, []common{
 		{name: "two people on slow lines download 16 MB", stage: "5%", visits: 100, visit: looking("/page.html"), trouble: downloads},
