@@ -13,7 +13,8 @@ import (
 // the old side had as well ends the run. While the old side's own users fail as well, at least every
 // other one, nothing counts; where some of them fail all the time, the run must be as long as chance does
 // not make it. Failures of which nothing more is known (a form that must not be sent twice) must go on for a
-// second: by then it is seen whether the old side fails too. So must those that come within a second after the old
+// second: by then it is seen whether the old side fails too (and all others for a quarter of one: an outage may reach one
+// side a little earlier). So must those that come within a second after the old
 // side has failed: an outage that ends between the two questions makes a run of failures that the
 // old side has answered.
 type Run struct {
@@ -164,7 +165,9 @@ func (r *Run) reached() bool {
 }
 
 // believed reports whether failures that the old side has answered are the new side's own.
-func (r *Run) believed() bool { return r.settled() || !r.alone && r.calm >= settling }
+func (r *Run) believed() bool {
+	return r.settled() || !r.alone && r.calm >= settling && r.age >= moment
+}
 
 // settled reports whether the run has gone on for long enough for an outage of both sides to be told from it.
 func (r *Run) settled() bool {

@@ -65,6 +65,9 @@ func TestRun(t *testing.T) {
 		for _, w := range c.windows {
 			got = r.Add(history(w, c.span)) || got
 		}
+		for range 8 {
+			got = r.Add(&Window{Span: c.span}) || got
+		}
 		if got && r.Evidence().Run == 0 {
 			t.Errorf("%s: the evidence has gone: %+v", c.name, r.Evidence())
 		}

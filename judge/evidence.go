@@ -77,7 +77,18 @@ func (t *Trial) signals() []Signal {
 	}
 	list = append(list, t.differenceSignal())
 	slices.SortStableFunc(list, func(a, b Signal) int { return cmp.Compare(b.Part, a.Part) })
-	return list
+	return loudest(list)
+}
+
+// loudest keeps of a latency, which has two limits, the louder one.
+func loudest(sorted []Signal) []Signal {
+	kept := sorted[:0]
+	for _, s := range sorted {
+		if !slices.ContainsFunc(kept, func(k Signal) bool { return k.Name == s.Name && k.Unit == s.Unit }) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
 }
 
 // userSignal is a mark in that of the experiments in which it speaks loudest.

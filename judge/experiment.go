@@ -39,8 +39,7 @@ type experiment struct {
 	begun int64 // when the latest request began of which was told before; see Event.Began
 	stall int   // the bucket from which on an answer has stalled; 0: not known yet
 
-	lasts         time.Duration // how long it has lasted
-	block, inside time.Duration // what one cause may take to pass, and how much of it has passed
+	lasts time.Duration // how long it has lasted
 
 	requests uint64  // of the new side
 	unmarked float64 // of them, by users without any mark
@@ -51,14 +50,18 @@ type experiment struct {
 type userTest struct {
 	wager
 	threshold float64
-	unmarked  float64 // experiment.unmarked, as far as the wager knows of it
-	old, new  uint64  // users
+	unmarked  float64       // experiment.unmarked, as far as the wager knows of it
+	block     time.Duration // within which no one cause may decide
+	inside    time.Duration // of the present one
+	old, new  uint64        // users
 }
 
 const (
-	met      = 1 << 10 // users by whom an experiment knows how many are on either side
-	marked   = 1 << 13 // users that an experiment remembers
-	blocks   = 4       // of which no one alone may decide by a latency
+	met      = 1 << 10                // users by whom an experiment knows how many are on either side
+	marked   = 1 << 13                // users that an experiment remembers
+	blocks   = 4                      // of slow time, of which no one alone may decide by a latency
+	moments  = 2                      // of which no one alone may decide otherwise:
+	moment   = 250 * time.Millisecond // an outage of both sides reaches one a little earlier
 	stallMin = time.Second
 	stalls   = 4    // times the usual 99th percentile
 	usually  = 1000 // answers that tell it
@@ -69,23 +72,29 @@ const errorsBit = 1
 
 // newExperiment begins one with its part of the trial's alpha, for requests that begin after begun.
 func newExperiment(c *Criteria, alpha float64, begun int64) *experiment {
-	x := &experiment{begun: begun, marks: c.marks(), share: float64(c.Share), seen: newSample[uint32](marked), met: newCensus(met), block: c.Tolerance.SlowFor / blocks}
+	x := &experiment{begun: begun, marks: c.marks(), share: float64(c.Share), seen: newSample[uint32](marked), met: newCensus(met)}
 	x.tests = make([]userTest, len(x.marks))
 	for i := range x.marks {
-		t, odds := &x.tests[i], &sides
-		if x.marks[i].limit != nil {
-			odds = &slower
-		}
-		t.wager, t.threshold = newWager(odds, float64(c.Share), x.marks[i].tolerated, 0), math.Inf(1) // not judged, only counted
-		if part := x.marks[i].part; part > 0 {
-			t.threshold = 1 / (alpha * part)
-		}
-		if x.marks[i].limit != nil && x.block > 0 {
-			t.growth = math.Pow(t.threshold, 1.0/blocks)
-			t.begin()
-		}
+		x.tests[i] = newUserTest(&x.marks[i], alpha, c)
 	}
 	return x
+}
+
+func newUserTest(m *mark, alpha float64, c *Criteria) userTest {
+	odds, parts := &sides, float64(moments)
+	t := userTest{threshold: math.Inf(1), block: moment} // not judged, only counted
+	if m.part > 0 {
+		t.threshold = 1 / (alpha * m.part)
+	}
+	if m.limit != nil {
+		odds, parts, t.block = &slower, blocks, c.Tolerance.SlowFor/blocks
+	}
+	t.wager = newWager(odds, float64(c.Share), m.tolerated, 0)
+	if t.block > 0 && m.part > 0 && m.name != signalStalled { // who has stalled has waited for both sides long enough
+		t.growth = math.Pow(t.threshold, 1/parts)
+		t.begin()
+	}
+	return t
 }
 
 // add takes the events of a window and what was under way at its end.
@@ -246,16 +255,14 @@ func (x *experiment) current(i int) *userTest {
 	return t
 }
 
-// pass lets time go by: with it the block in which one cause may act is over.
+// pass lets time go by: with it the blocks in which one cause may act are over.
 func (x *experiment) pass(span time.Duration) {
 	x.lasts += span
-	if x.inside += span; span > 0 && x.inside < x.block {
-		return
-	}
-	x.inside = 0
-	for i, m := range x.marks {
-		if m.limit != nil {
-			x.current(i).begin()
+	for i := range x.tests {
+		t := &x.tests[i]
+		if t.inside += span; span == 0 || t.inside >= t.block {
+			t.inside = 0
+			t.begin()
 		}
 	}
 }

@@ -11,11 +11,14 @@ import (
 // have as the old one.
 //
 // What is usual is a quantile of the answers to both sides together, so it tells nothing of either, and
-// it is settled once. Any limit will do; this one is where the quantile's difference shows.
+// it is settled once. Any limit is as valid as another; it should be where the quantile's difference shows. If all of
+// the new side's answers are slow, the slowest part of all answers is theirs alone, and the old side's
+// quantile q is at q*(1-share) of both together. So each latency has two limits.
 type limit struct {
 	name     string
 	words    string
-	quantile float64
+	quantile float64       // that is judged
+	at       float64       // the quantile of both sides together that is the limit
 	growth   float64       // the tolerance
 	floor    time.Duration // added to it
 	enough   uint64        // answers to settle on
@@ -31,8 +34,10 @@ func (c *Criteria) limits() []*limit {
 	t := &c.Tolerance
 	var list []*limit
 	slow := func(name, words string, q float64, growth float64, value func(*Answer) int, usual func(*census) *Histogram) {
-		list = append(list, &limit{name: name, words: words, quantile: q, growth: growth, floor: t.Floor,
-			enough: uint64(math.Ceil(20 / (1 - q))), value: value, usual: usual, old: -1, new: -1})
+		for _, at := range c.quantiles(q) {
+			list = append(list, &limit{name: name, words: words, quantile: q, at: at, growth: growth, floor: t.Floor,
+				enough: uint64(math.Ceil(20 / (1 - q))), value: value, usual: usual, old: -1, new: -1})
+		}
 	}
 	last := func(a *Answer) int { return int(a.Last) }
 	lasts := func(c *census) *Histogram { return &c.last }
@@ -50,7 +55,7 @@ func (c *Criteria) limits() []*limit {
 			func(a *Answer) int { return int(a.First) }, func(c *census) *Histogram { return &c.first })
 	}
 	if t.Size != nil && *t.Size < 1 {
-		list = append(list, &limit{name: signalSize, words: "got a page shorter than p5", quantile: 0.05, growth: float64(*t.Size),
+		list = append(list, &limit{name: signalSize, words: "got a page shorter than p5", quantile: 0.05, at: 0.05, growth: float64(*t.Size),
 			enough: 400, short: true, usual: func(c *census) *Histogram { return &c.sizes },
 			value: func(a *Answer) int {
 				if a.Size < 0 {
@@ -60,6 +65,14 @@ func (c *Criteria) limits() []*limit {
 			}, old: -1, new: -1})
 	}
 	return list
+}
+
+// quantiles are where the limits of quantile q are.
+func (c *Criteria) quantiles(q float64) []float64 {
+	if !c.split() {
+		return []float64{q}
+	}
+	return []float64{q, q * (1 - float64(c.Share))}
 }
 
 // latencies are the limits that are no size.
@@ -79,7 +92,7 @@ func (l *limit) settle(c *census) {
 	if l.old >= 0 || usual.Count() < l.enough {
 		return
 	}
-	l.old = usual.place(l.quantile)
+	l.old = usual.place(l.at)
 	if l.short {
 		// The most that a page of the new side can be and still be short.
 		l.new = sizeBucket(int64(bound(l.old)/float64(time.Microsecond)*(1-l.growth))) - 1
