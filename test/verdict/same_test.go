@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -19,7 +20,7 @@ type common struct {
 	visits      float64 // of ordinary users a second
 	visit       visit
 	trouble     func(*testing.T, *trial)
-	timeout     time.Duration // fallback.timeout, 10 s if 0
+	timeout     time.Duration // fallback.timeout; 0: its default
 	// check looks at what users met, and says a word on it.
 	check func(*testing.T, []access) string
 }
@@ -33,8 +34,10 @@ type trial struct {
 }
 
 const (
-	people   = 2000 // who visit during one shift; each shift has others
-	settling = 200  // requests before and after a trouble
+	people   = 2000             // who visit during one shift; each shift has others
+	settling = 200              // requests before and after a trouble
+	judged   = time.Second / 2  // by then the verdict knows what was seen last
+	usual    = 10 * time.Second // the default of fallback.timeout
 )
 
 var places = []place{
@@ -95,10 +98,7 @@ func TestSameProgram(t *testing.T) {
 
 // try makes the shifts and counts those that were rolled back.
 func (c *common) try(t *testing.T, s *scene) (condemned int, word string) {
-	if c.timeout == 0 {
-		c.timeout = 10 * time.Second
-	}
-	g := startGateway(t, c.timeout, addresses(s.vm), addresses(s.containers))
+	g := startGateway(t, cmp.Or(c.timeout, usual), addresses(s.vm), addresses(s.containers))
 	for n := range *sameShifts {
 		if reason := c.shift(t, &trial{gateway: g, scene: s}, n); reason != "" {
 			condemned++
@@ -127,7 +127,7 @@ func (c *common) shift(t *testing.T, s *trial, n int) string {
 	}
 	c.trouble(t, s)
 	s.served(t, settling)
-	time.Sleep(500 * time.Millisecond) // what was seen last is judged by then
+	time.Sleep(judged)
 	if now := s.status(t); now.State == rolledBack {
 		return now.Reason
 	}
@@ -199,10 +199,11 @@ func frozen(while time.Duration) func(*testing.T, *trial) {
 func downloads(t *testing.T, s *trial) {
 	people := &crowd{url: s.url, client: slowLine(filmSize)}
 	var under sync.WaitGroup
-	for _, name := range []string{"film lover", "film critic"} {
+	for _, name := range []string{"lover", "critic"} {
+		u := &user{crowd: people, ctx: t.Context(), key: keyBelow(s.share, name)}
 		under.Go(func() {
-			for range 8 {
-				(&user{crowd: people, ctx: t.Context(), key: keyBelow(s.share, strings.ReplaceAll(name, " ", "-"))}).get("/film.bin")
+			for range 5 {
+				u.get("/film.bin")
 			}
 		})
 	}

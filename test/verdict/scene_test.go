@@ -53,7 +53,7 @@ func pythonPages(t *testing.T, d *database) *scene {
 // jvmShop is a JVM on both sides.
 func jvmShop(t *testing.T, d *database) *scene {
 	t.Helper()
-	return &scene{database: d, vm: []*server{startJVM(t, d, patient)}, containers: []*server{startJVM(t, d, patient)}}
+	return &scene{database: d, vm: []*server{startJVM(t, d, usual)}, containers: []*server{startJVM(t, d, usual)}}
 }
 
 // impatientJVM is a JVM on both sides that waits no longer than 50 ms for the database.
