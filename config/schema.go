@@ -75,12 +75,9 @@ func (b *schemaBuilder) object(t reflect.Type, differences bool) *jsonschema.Sch
 		}
 		s.PropertyOrder = append(s.PropertyOrder, m.key)
 		s.Properties[m.key] = b.property(m, differences)
-		if m.required && !differences {
+		if m.required && (!differences || m.key == "name") { // lists merge by it
 			s.Required = append(s.Required, m.key)
 		}
-	}
-	if _, named := s.Properties["name"]; named && differences {
-		s.Required = []string{"name"} // lists of these merge by it
 	}
 	return s
 }

@@ -43,6 +43,13 @@ func warnOfAffinity(g *gateway.Config, warn func(string, ...any)) {
 				"backends", name, "affinity", "cookie")
 		}
 	}
+	for i := range g.Routes {
+		r := &g.Routes[i]
+		if skippedOf(r) != nil && (g.Backends[r.From].Affinity != nil || g.Backends[r.To].Affinity != nil) {
+			warn("a backend of this route has affinity: if its sessions are in memory, the other side knows none of them, and answers to copies of requests of people "+
+				"who are logged in differ; then write moved: 0% and begin with a share, or let both sides share their sessions", "routes", i, "mirror")
+		}
+	}
 }
 
 // sessions are the session cookies of well-known servers and frameworks, which come with an answer of the

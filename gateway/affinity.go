@@ -53,13 +53,13 @@ func (b *backend) seat(r *http.Request, u *user, now time.Time) seat {
 
 // moved is a mark of the server that the user is on from now on, if he is to be told; else 0. One
 // whose own server could only not be reached this once is still on it.
-func (s seat) moved(by *server, g *group) uint64 {
+func (s seat) moved(by *server) uint64 {
 	switch {
 	case !s.own:
 		return 0
 	case by.Mark() == s.user.Server && !s.old:
 		return 0
-	case !by.Marked(s.user.Server) && s.user.Server != 0 && g.ServesAt(s.user.Server):
+	case !by.Marked(s.user.Server) && s.user.Server != 0 && by.Beside(s.user.Server):
 		return 0
 	}
 	return by.Mark()

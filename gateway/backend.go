@@ -32,12 +32,11 @@ type attempt struct {
 	server   *server
 	response *upstream.Response
 	failure  *upstream.Failure
-	moved    uint64 // a mark of the server that the user is on from now on; see seat.moved
 }
 
 // send sends the request to one server, and to another one when no connection could be made. The
-// server of the attempt is busy until the attempt ends; one that is pending is for the caller to end. A user who is on
-// a server is not sent to another one because it is busy.
+// server of the attempt is busy until the attempt ends; one that is pending is for the caller to end. A user
+// who is on a server is not sent to another one because it is busy.
 func (b *backend) send(ctx context.Context, r *upstream.Request, at seat) attempt {
 	var tried [connectTries]*server
 	var last *upstream.Failure

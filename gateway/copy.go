@@ -108,7 +108,7 @@ func (x *exchange) offerCopy() {
 	}
 	request := &mirror.Request{
 		Method: x.r.Method, Target: x.request.Target, Host: x.r.Host, Header: header, Extra: bytes.Clone(x.extra),
-		Of: original{x.placed, x.point, x.seats},
+		Of: original{x.placed, x.point, x.seats}, Began: x.started,
 	}
 	if x.side == newSide {
 		request.First = mirror.NewSide
@@ -185,7 +185,7 @@ func (r *route) countCopy(copied *mirror.Request, found mirror.Result) {
 	}
 	of.placed.evidence.pair(judge.Pair{User: of.point, Copied: copied.First == mirror.OldSide, Old: found.Old, New: found.New})
 	if found.Compared {
-		of.placed.evidence.compare(judge.Comparison{Unit: unit(of.point, copied.Target), Different: found.Different, Noisy: found.Noisy})
+		of.placed.evidence.compare(judge.Comparison{Unit: unit(of.point, copied.Target), Different: found.Different, Noisy: found.Noisy, Checked: found.Checked, Unsteady: found.Unsteady})
 	}
 }
 

@@ -234,11 +234,8 @@ func (x *exchange) ask(ctx context.Context, b *backend) attempt {
 	a := b.send(ctx, &x.request, at)
 	if a.failure != nil && !a.failure.Sent {
 		if now := x.gateway.table.Load().backends[b.name]; now != nil && now != b {
-			b, a = now, now.send(ctx, &x.request, at) // a reload has closed the backend that the request began with
+			a = now.send(ctx, &x.request, at) // a reload has closed the backend that the request began with
 		}
-	}
-	if a.server != nil {
-		a.moved = at.moved(a.server, b.group)
 	}
 	return a
 }
@@ -249,7 +246,7 @@ func (x *exchange) use(a *attempt, b *backend, began time.Time, guarded bool) (a
 	x.served = result{backend: b.name, size: -1}
 	if a.server != nil {
 		x.served.server = a.server.Address.ID
-		x.served.moved = a.moved
+		x.served.moved = x.seats.at(b.name).moved(a.server)
 	}
 	began = x.heard(a, began)
 	if a.failure != nil {

@@ -182,7 +182,8 @@ func (r *Run) needed() uint64 {
 	if r.allFailures == 0 || r.limit == 0 {
 		return r.limit
 	}
-	often := r.allFailures / (r.all + recent) // a few failures do not say that there are many
+	often := r.allFailures / (r.all + recent)           // a few failures do not say that there are many,
+	often = max(often, r.oldFailures/(r.old+recent/16)) // unless they are of this moment
 	return max(r.limit, uint64(math.Ceil(math.Log(chance)/math.Log(often))))
 }
 

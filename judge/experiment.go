@@ -61,6 +61,7 @@ const (
 	marked   = 1 << 13                // users that an experiment remembers
 	blocks   = 4                      // of slow time, of which no one alone may decide by a latency
 	moments  = 2                      // of which no one alone may decide otherwise:
+	pause    = time.Second            // one process stands still: no evidence of what stalls
 	moment   = 250 * time.Millisecond // an outage of both sides reaches one a little earlier
 	stallMin = time.Second
 	stalls   = 4    // times the usual 99th percentile
@@ -83,14 +84,17 @@ func newExperiment(c *Criteria, alpha float64, begun int64) *experiment {
 func newUserTest(m *mark, alpha float64, c *Criteria) userTest {
 	odds, parts := &sides, float64(moments)
 	t := userTest{threshold: math.Inf(1), block: moment} // not judged, only counted
+	if m.name == signalStalled {
+		t.block = pause
+	}
 	if m.part > 0 {
 		t.threshold = 1 / (alpha * m.part)
 	}
 	if m.limit != nil {
-		odds, parts, t.block = &slower, blocks, c.Tolerance.SlowFor/blocks
+		odds, parts, t.block = &slower, blocks, c.Tolerance.SlowFor/(blocks-2) // so long a time touches one block less
 	}
 	t.wager = newWager(odds, float64(c.Share), m.tolerated, 0)
-	if t.block > 0 && m.part > 0 && m.name != signalStalled { // who has stalled has waited for both sides long enough
+	if t.block > 0 && m.part > 0 {
 		t.growth = math.Pow(t.threshold, 1/parts)
 		t.begin()
 	}

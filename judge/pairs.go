@@ -45,7 +45,7 @@ func newPairTest(threshold, tolerated float64) *pairTest {
 
 // newPairLatencyTest compares how long the two answers took.
 func newPairLatencyTest(threshold float64, l *limit, slowFor time.Duration) *pairTest {
-	t := &pairTest{wager: newWager(&halves, 0.5, 0, back), name: l.name, words: "was slow", threshold: threshold, limit: l, block: slowFor / blocks}
+	t := &pairTest{wager: newWager(&halves, 0.5, 0, back), name: l.name, words: "was slow", threshold: threshold, limit: l, block: slowFor / (blocks - 2)}
 	if t.block > 0 {
 		t.growth = math.Pow(threshold, 1.0/blocks)
 		t.begin()

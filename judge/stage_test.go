@@ -130,6 +130,24 @@ func TestDifferencesCountPages(t *testing.T) {
 	}
 }
 
+// TestPagesThatChange: after the mirror stage it is a coin whether a page has changed before the old side's first
+// answer or before its second.
+func TestPagesThatChange(t *testing.T) {
+	changing := NewTrial(Criteria{Tolerance: defaults(), Share: 0.25})
+	broken := NewTrial(Criteria{Tolerance: defaults(), Share: 0.25})
+	random := seeded(1, 25)
+	for i := range uint64(2000) {
+		changing.Add(&Window{Compared: []Comparison{{Unit: i, Checked: true, Different: random.IntN(10) == 0, Unsteady: random.IntN(10) == 0}}})
+		broken.Add(&Window{Compared: []Comparison{{Unit: i, Checked: true, Different: i%5 == 0, Unsteady: i%40 == 1}}})
+	}
+	if changing.failed != "" || broken.failed != signalDifferences {
+		t.Errorf("changing: %q, broken: %q", changing.failed, broken.failed)
+	}
+	if n := broken.differences.compared; n > 300 {
+		t.Errorf("a fifth of the pages was seen after %d", n)
+	}
+}
+
 // TestReference: at 100 % what the old side fails as well is no evidence.
 func TestReference(t *testing.T) {
 	reference := &Tally{Requests: 10000, Failures: 10}
@@ -195,8 +213,10 @@ func TestHanging(t *testing.T) {
 	for i := range 100 {
 		c.next(&w)
 		w.Waiting = w.Waiting[:0]
-		for user := range 20 {
-			w.Waiting = append(w.Waiting, Wait{User: mix(uint64(user)), New: true, Age: time.Duration(i) * c.span})
+		for user := range 60 { // ten come in a second
+			if age := time.Duration(i-2*user) * c.span; age > 0 {
+				w.Waiting = append(w.Waiting, Wait{User: mix(uint64(user)), New: true, Age: age})
+			}
 		}
 		if trial.Add(&w); trial.failed != "" {
 			t.Logf("seen after %v: %s", time.Duration(i)*c.span, trial.Verdict().Reason)

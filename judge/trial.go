@@ -58,7 +58,7 @@ func NewTrial(c Criteria) *Trial {
 			t.pairs = append(t.pairs, newPairLatencyTest(float64(len(limits))/(c.Alpha*mirrorLatencyPart), l, c.Tolerance.SlowFor))
 		}
 	}
-	t.differences = newDifferenceTest(1/(c.Alpha*differencesPart), rate(float64(c.Tolerance.Differences)))
+	t.differences = newDifferenceTest(1/(c.Alpha*differencesPart), rate(float64(c.Tolerance.Differences)), !c.Mirror)
 	return t
 }
 

@@ -84,6 +84,10 @@ type Comparison struct {
 	// Different says that the answers differed after noise was taken out, Noisy that they differed only
 	// where two answers of the old side differ from each other as well.
 	Different, Noisy bool
+	// Checked says that the old side was asked a second time, whatever the first answers were, as long after its first answer
+	// as that came after the new side's; Unsteady that those two answers differ where the new side's
+	// does not. What changes on a page with time is as likely to show in either.
+	Checked, Unsteady bool
 }
 
 // Wait is a request whose response head has not arrived.

@@ -84,8 +84,12 @@ func (t *Trial) referenceWords() string {
 }
 
 func (d *differenceTest) text() string {
-	return fmt.Sprintf("%s of %s compared answers differ (%s), %s tolerated", thousands(d.different), thousands(d.compared),
+	text := fmt.Sprintf("%s of %s compared answers differ (%s), %s tolerated", thousands(d.different), thousands(d.compared),
 		percent(ratio(float64(d.different), float64(d.compared))), percent(d.granted))
+	if d.coin {
+		text += fmt.Sprintf("; two of the old side differ in %s", thousands(d.unsteady))
+	}
+	return text
 }
 
 func ratio(part, all float64) float64 {

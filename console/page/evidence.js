@@ -12,7 +12,7 @@ export function evidence(el, st) {
   const open = el.querySelector('details')?.open;
   swap(el,
     h('p', { class: `sentence ${st.verdict === 'fail' ? 'bad' : ''}` }, h('b', {}, `${cap(st.verdict || 'not judged')}: `), local(st.reason)),
-    h('p', { class: 'who' }, who(e, st)),
+    / users? are on /.test(st.reason) ? null : h('p', { class: 'who' }, who(e, st)), // the sentence of a fail or a pass says it
     needs(e.missing ?? [], st),
     signals(e, st, open),
     estimates(e.signals, st),
@@ -66,7 +66,7 @@ function signals(e, st, open) {
   const loud = e.signals.filter(speaks).sort(order(e.decided));
   const still = e.signals.filter((one) => !speaks(one));
   const rows = loud.map((one) => h('li', { class: one.name === e.decided ? 'decided' : null },
-    meter(cap(one.text), one.part, `e-value ${amount(one.eValue)} of ${count(one.threshold)}`)));
+    meter(cap(one.text), one.part, `e-value ${amount(one.eValue)} of ${amount(one.threshold)}`)));
   const run = breaker(e, st);
   if (run) rows.splice(e.decided === 'breaker' ? 0 : rows.length, 0, run);
   return h('div', { class: 'signals' },

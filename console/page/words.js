@@ -24,10 +24,10 @@ export function percent(part) {
   return `${text.replace(/\.0+$/, '')} %`;
 }
 
-// amount writes an e-value with as many digits as matter.
+// amount writes an e-value with as many digits as matter, cut off as in the gateway's sentences.
 export function amount(x) {
   if (x >= 1e6) return x.toExponential(0);
-  return x >= 100 ? count(x) : x < 0.001 ? 'below 0.001' : x.toPrecision(2);
+  return x >= 100 ? count(Math.floor(x)) : x < 0.001 ? 'below 0.001' : x.toPrecision(2);
 }
 
 export function ms(x) {

@@ -56,8 +56,8 @@ func (s *Server[T]) Mark() uint64 {
 // Marked reports whether mark is one of the server's.
 func (s *Server[T]) Marked(mark uint64) bool { return slices.Contains(s.marks, mark) }
 
-// ServesAt reports whether the server with the mark gets requests at present.
-func (g *Group[T]) ServesAt(mark uint64) bool { return g.view.Load().homes[mark] != nil }
+// Beside reports whether the server of the same group that has the mark gets requests at present.
+func (s *Server[T]) Beside(mark uint64) bool { return s.group.view.Load().homes[mark] != nil }
 
 // home is the server that u is on, if it gets requests, or waits for one that tries it.
 func (v *view[T]) home(u User, tried []*Server[T]) *Server[T] {

@@ -87,8 +87,8 @@ func TestOnlyUsersOfAServerThatGoesMove(t *testing.T) {
 	for _, n := range []int{1, 3, 4} {
 		near(t, "users who moved to "+id(n), float64(to[id(n)])/float64(total), 1.0/3, 0.08)
 	}
-	if g.ServesAt(gone) || !g.ServesAt(markOf(id(1))[1]) {
-		t.Error("ServesAt is wrong")
+	if s := pick(t, g); s.Beside(gone) || !s.Beside(markOf(id(1))[1]) {
+		t.Error("Beside is wrong")
 	}
 }
 
@@ -195,7 +195,7 @@ func TestUsersOfOthersDoNotTryAnEjectedServer(t *testing.T) {
 			t.Fatal("nobody tries the ejected server")
 		}
 		s.Done(Connected)
-		if !g.ServesAt(markOf(id(1))[0]) {
+		if !s.Beside(markOf(id(1))[0]) {
 			t.Error("it is not back")
 		}
 	})

@@ -20,6 +20,7 @@ type exchange struct {
 	*Mirror
 	request *Request      // as it was offered
 	sent    *Request      // as it is sent
+	asked   time.Time     // when the other side was first asked
 	limit   time.Duration // for each time a side is asked
 	old     *Response     // the answer that counts, decoded
 	new     *Response     // the new side's, decoded
@@ -32,7 +33,7 @@ func (m *Mirror) run(r *Request, primary *Response) {
 	defer m.copies.Done()
 	defer m.underWay.Add(-1)
 	defer m.survive(r)
-	c := &exchange{Mirror: m, request: r, sent: forCopy(r), limit: max(m.cfg.Timeout, 2*primary.Took+grace)}
+	c := &exchange{Mirror: m, asked: time.Now(), request: r, sent: forCopy(r), limit: max(m.cfg.Timeout, 2*primary.Took+grace)}
 	copied, err := c.ask(r.First.other())
 	switch {
 	case m.ctx.Err() != nil:
@@ -81,7 +82,7 @@ func (c *exchange) result(primary, copied *Response, err error) (found Result, t
 		found.Different, found.Noisy = c.judge(primary, copied)
 	default:
 		found.Compared = true
-		found.Different, found.Noisy = c.judge(copied, primary)
+		c.weigh(copied, primary, &found)
 	}
 	return found, true
 }
@@ -159,6 +160,61 @@ func (c *exchange) judge(old, new *Response) (different, noisy bool) {
 	}
 	c.keep(found, noise)
 	return c.count(noise)
+}
+
+// weigh compares the two answers where the new side's came first. What changes on a page with time, newest comments, a
+// stock, is a difference then, and no second look at once would tell. So the old side is always asked again after as
+// long a time, and it is noted whether the new side's answer differs or the old side's own, each where the other does not.
+func (c *exchange) weigh(old, new *Response, result *Result) {
+	c.reference(old)
+	found := c.compare(new)
+	method, target, status := c.request.Method, c.request.Target, strconv.Itoa(c.old.Status)
+	var trial []difference
+	checked := c.cfg.Noise > 0 && !c.opaque && c.waitAsLong() && c.askOld()
+	if checked {
+		trial = c.comparer.compare(method, c.old, c.again)
+	}
+	known, alike := c.memory.known(method, target, status, found), c.memory.known(method, target, status, trial)
+	noise, _ := c.memory.compare(method, target, status, found)
+	if checked {
+		noise = c.memory.learn(method, target, status, found, trial)
+	}
+	c.keep(found, noise)
+	result.Different, result.Noisy = c.count(noise)
+	if checked {
+		result.Checked = true
+		result.Different, result.Unsteady = alone(found, known, trial), alone(trial, alike, found)
+	}
+}
+
+// alone reports whether one of the differences is neither known to be noise nor among the others.
+func alone(found []difference, noise []bool, others []difference) bool {
+	for i := range found {
+		same := func(d difference) bool { return d.key == found[i].key }
+		if !noise[i] && !slices.ContainsFunc(others, same) {
+			return true
+		}
+	}
+	return false
+}
+
+// longestWait bounds how long the second question to the old side is put off.
+const longestWait = 5 * time.Second
+
+// waitAsLong waits for as long as it took from the user's request to the first question to the old side, and
+// reports whether the Mirror is still open.
+func (c *exchange) waitAsLong() bool {
+	if c.request.Began.IsZero() {
+		return true
+	}
+	timer := time.NewTimer(min(c.asked.Sub(c.request.Began), longestWait))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
 }
 
 // compare is where the new side's answer differs from the old side's.

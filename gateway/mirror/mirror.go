@@ -24,8 +24,8 @@ var ErrNobody = errors.New("the side has no server")
 type Result struct {
 	Old, New judge.Answer
 	Took     time.Duration // by the copy
-	// Compared says that the two answers were compared. Different and Noisy are as in a judge.Comparison.
-	Compared, Different, Noisy bool
+	// Compared says that the two answers were compared. The rest is as in a judge.Comparison.
+	Compared, Different, Noisy, Checked, Unsteady bool
 }
 
 // Tell hears what came of a copied request. A copy that says nothing (called off, or cut by a limit that the

@@ -227,6 +227,18 @@ func (m *memory) compare(method, target, status string, found []difference) (noi
 	return noise, due
 }
 
+// known tells which differences are noise by what has been learned so far.
+func (m *memory) known(method, target, status string, found []difference) []bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.at(method, target, status)
+	noise := make([]bool, len(found))
+	for i := range found {
+		noise[i] = s.noisy(found[i].key)
+	}
+	return noise
+}
+
 // learn learns where the old side differed from itself, and tells which of the differences found in
 // the same exchange are noise.
 func (m *memory) learn(method, target, status string, found, trial []difference) (noise []bool) {

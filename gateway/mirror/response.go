@@ -41,6 +41,7 @@ type Request struct {
 	Header http.Header // of the client, as far as it is passed on
 	Extra  []byte      // more field lines that the first side was sent, each ended by CRLF
 	First  Side        // the side that has answered the user; the copy goes to the other one
+	Began  time.Time   // when the user's request began; zero: not known
 	Of     any         // what the sender knows the request by; a Mirror does not look at it
 }
 

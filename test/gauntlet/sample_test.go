@@ -12,12 +12,12 @@ var sample = []struct {
 	app, breakage, stage string
 	most                 uint64
 }{
-	{"wordpress", "", mirror, 400},
-	{"wordpress", "", share, 400},
+	{"wordpress", "", mirror, 200},
+	{"wordpress", "", share, 150},
 	{"wordpress", "missing-extension", share, 1500},
 	{"wordpress", "fatal-half-page", share, 1500},
 	{"wordpress", "missing-uploads", mirror, 1500},
-	{"mediawiki", "", share, 300},
+	{"mediawiki", "", mirror, 150},
 	{"mediawiki", "half-page", share, 1500},
 }
 

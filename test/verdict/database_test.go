@@ -18,6 +18,9 @@ type database struct {
 	port, socket string
 }
 
+// sessions is how many users have logged in: user-1 and so on.
+const sessions = 100000
+
 // startDatabase starts a MariaDB of its own for the test.
 func startDatabase(t *testing.T) *database {
 	t.Helper()

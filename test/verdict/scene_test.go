@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // scene is what stands behind a gateway.
@@ -52,7 +53,14 @@ func pythonPages(t *testing.T, d *database) *scene {
 // jvmShop is a JVM on both sides.
 func jvmShop(t *testing.T, d *database) *scene {
 	t.Helper()
-	return &scene{database: d, vm: []*server{startJVM(t, d)}, containers: []*server{startJVM(t, d)}}
+	return &scene{database: d, vm: []*server{startJVM(t, d, usual)}, containers: []*server{startJVM(t, d, usual)}}
+}
+
+// impatientJVM is a JVM on both sides that waits no longer than 50 ms for the database.
+func impatientJVM(t *testing.T, d *database) *scene {
+	t.Helper()
+	const patience = 50 * time.Millisecond
+	return &scene{database: d, vm: []*server{startJVM(t, d, patience)}, containers: []*server{startJVM(t, d, patience)}}
 }
 
 // staticSite is NGINX alone on both sides.

@@ -3,12 +3,15 @@ package verdict
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"yadokari/test/process"
 )
@@ -69,8 +72,8 @@ var classes = sync.OnceValues(func() (string, error) {
 	return dir, err
 })
 
-// startJVM starts the shop on a JVM.
-func startJVM(t *testing.T, d *database) *server {
+// startJVM starts the shop on a JVM, which waits for the database for so long, and warms it up.
+func startJVM(t *testing.T, d *database, patience time.Duration) *server {
 	t.Helper()
 	dir := must[string](t)(classes())
 	address := process.FreeAddress(t)
@@ -78,12 +81,19 @@ func startJVM(t *testing.T, d *database) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startServer(t, "java", address, func() *exec.Cmd {
+	s := startServer(t, "java", address, func() *exec.Cmd {
 		return exec.Command("java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-Dsun.net.httpserver.nodelay=true",
 			"-Dsun.net.httpserver.maxIdleConnections=1000", "-Dsun.net.httpserver.idleInterval=60",
-			"-cp", dir+":/usr/share/java/mariadb-java-client.jar", "Shop", port, d.port)
+			"-cp", dir+":/usr/share/java/mariadb-java-client.jar", "Shop", port, d.port, strconv.FormatInt(patience.Milliseconds(), 10))
 	})
+	for range warmUp {
+		must[*http.Response](t)(http.Get("http://" + address + "/")).Body.Close()
+	}
+	return s
 }
+
+// warmUp is how many pages a JVM serves before users come.
+const warmUp = 500
 
 // Sizes of what NGINX serves: a picture of a page, and a film that takes a while to download.
 const (

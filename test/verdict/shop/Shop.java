@@ -11,8 +11,8 @@ import java.sql.SQLException;
 import java.util.concurrent.Executors;
 
 /**
- * The shop's pages without its forms, on a JVM: Shop PORT DATABASE-PORT. Each thread has a connection to MariaDB,
- * which is made anew after an error; a database that says nothing for 50 ms is an error.
+ * The shop's pages without its forms, on a JVM: Shop PORT DATABASE-PORT PATIENCE. Each thread has a connection to
+ * MariaDB, which is made anew after an error; a database that says nothing for so many milliseconds is an error.
  */
 public final class Shop {
 	private static final int THREADS = 128;
@@ -22,13 +22,13 @@ public final class Shop {
 	private final String database;
 	private final ThreadLocal<Connection> connection = new ThreadLocal<>();
 
-	private Shop(String port) {
+	private Shop(String port, String patience) {
 		database = "jdbc:mariadb://127.0.0.1:" + port
-			+ "/shop?user=shop&password=the-right-password&connectTimeout=100&socketTimeout=50";
+			+ "/shop?user=shop&password=the-right-password&connectTimeout=1000&socketTimeout=" + patience;
 	}
 
 	public static void main(String[] args) throws IOException {
-		var shop = new Shop(args[1]);
+		var shop = new Shop(args[1], args[2]);
 		var server = HttpServer.create(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])), 1024);
 		server.createContext("/", x -> shop.serve(x, shop::items));
 		server.createContext("/heavy", x -> shop.serve(x, () -> waited(HEAVY)));
