@@ -283,7 +283,7 @@ func TestSamples(t *testing.T) {
 			t.Error("a place is lost with the end")
 		}
 	})
-	for moved, want := range map[setting.Share]int{0: 0, 1e-12: 0, 1: 25} { // of 100 within half a second
+	for moved, want := range map[setting.Share]int{0: 0, 1e-12: 0, 1: 10} { // of 100 within half a second
 		cfg := testConfig()
 		cfg.Moved, cfg.Concurrency = moved, 1000
 		m, n := New(cfg, nil, nil, nil), 0

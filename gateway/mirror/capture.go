@@ -36,8 +36,8 @@ func (m *Mirror) Sample(now time.Time, always bool) *Capture {
 	return &Capture{mirror: m, placed: true}
 }
 
-// sampleEvery is the time between requests that are drawn for a copy: 50 a second tell as much as thousands.
-const sampleEvery = 20 * time.Millisecond
+// sampleEvery is the time between requests that are drawn for a copy: 20 a second tell as much as thousands.
+const sampleEvery = 50 * time.Millisecond
 
 // draw draws one request, unless another was a moment ago.
 func (m *Mirror) draw(now time.Time) bool {

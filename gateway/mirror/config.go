@@ -22,7 +22,7 @@ type Config struct {
 	// Rate is the part of safe requests that is copied to the new side in the mirror stage.
 	Rate setting.Share `yaml:"rate" default:"100%"`
 	// Moved is the part of moved users' safe requests that is copied to the old side in the stages after
-	// mirror, once the new side has answered; of the first 1,000 of a stage all are, and then 50 a second
+	// mirror, once the new side has answered; of the first 1,000 of a stage all are, and then 20 a second
 	// at most. 0%: none.
 	Moved setting.Share `yaml:"moved" default:"10%"`
 	// Skip are requests that are never copied, besides those that are known to change something
