@@ -9,12 +9,12 @@ import (
 )
 
 // fails runs trials until they fail, within so many requests of the new side, and demands the signal.
-func fails(t *testing.T, name, signal string, most uint64, tolerance Tolerance, make func(*crowd)) {
+func fails(t *testing.T, name, signal string, most uint64, tolerance Tolerance, alter func(*crowd)) {
 	t.Helper()
 	for run := range 10 {
 		c := newCrowd(seeded(run, 21), 20000, 0.5, 0.05)
 		c.fails, c.size, c.span = 0.001, 50, 250*time.Millisecond
-		make(c)
+		alter(c)
 		trial := NewTrial(Criteria{Tolerance: tolerance, Share: 0.05, Old: "vm", New: "containers"})
 		var w Window
 		for trial.failed == "" && trial.new.Requests < most {

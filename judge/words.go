@@ -83,11 +83,11 @@ func (t *Trial) referenceWords() string {
 		users(t.reference.failed*t.reference.seen.scale()), t.criteria.New, t.criteria.Old, percent(t.reference.granted))
 }
 
-func (d *differenceTest) text() string {
-	text := fmt.Sprintf("%s of %s compared answers differ (%s), %s tolerated", thousands(d.different), thousands(d.compared),
-		percent(ratio(float64(d.different), float64(d.compared))), percent(d.granted))
-	if d.coin {
-		text += fmt.Sprintf("; two of the old side differ in %s", thousands(d.unsteady))
+func (t *differenceTest) text() string {
+	text := fmt.Sprintf("%s of %s compared answers differ (%s), %s tolerated", thousands(t.different), thousands(t.compared),
+		percent(ratio(float64(t.different), float64(t.compared))), percent(t.granted))
+	if t.coin {
+		text += fmt.Sprintf("; two of the old side differ in %s", thousands(t.unsteady))
 	}
 	return text
 }

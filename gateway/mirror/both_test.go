@@ -99,7 +99,6 @@ func count(is bool) uint64 {
 
 // A copy has as much time as the user's request had, and a limit that only the copy has says nothing.
 func TestPatienceIsTheSame(t *testing.T) {
-	const limit = 10 * time.Second // mirror.timeout
 	for name, c := range map[string]struct {
 		primary, copied time.Duration
 		told, failed    bool

@@ -101,7 +101,7 @@ func (c *conn) readHead(r *Request, s *sender) (*Response, *Failure) {
 			return nil, f
 		}
 		if r.Patient {
-			c.resume(nil) // it has begun to answer, and may take its time to go on
+			c.resume() // it has begun to answer, and may take its time to go on
 		}
 		resp, err := http.ReadResponse(c.br, &request) //nolint:bodyclose // Response.Close, or the next head, ends it
 		if err != nil {

@@ -23,7 +23,8 @@ type Pending struct {
 // Host.Do; interim responses are dropped.
 func (p *Pending) Await(ctx context.Context) (*Response, *Failure) {
 	c := p.conn
-	c.resume(ctx)
+	c.under(ctx)
+	c.resume()
 	resp, failure := c.readHead(&p.request, p.sender)
 	if failure != nil {
 		p.Close()
@@ -56,14 +57,17 @@ func (c *conn) pending(r *Request, s *sender, err error) *Pending {
 	return &Pending{conn: c, request: Request{Method: r.Method}, sender: s}
 }
 
-// resume takes the bound of a first wait away, in favour of the whole one, and puts ctx in the place of the one before unless
-// it is nil.
-func (c *conn) resume(ctx context.Context) {
+// under puts ctx in the place of the context before.
+func (c *conn) under(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ctx != nil {
-		c.ctx = ctx
-	}
+	c.ctx = ctx
+}
+
+// resume takes the bound of a first wait away, in favour of the whole one.
+func (c *conn) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.patient == 0 {
 		return
 	}
