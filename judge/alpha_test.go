@@ -51,7 +51,7 @@ func TestSameProgram(t *testing.T) {
 		for _, share := range []float64{0.05, 0.5} {
 			t.Run(fmt.Sprintf("%s, %v", s.name, setting.Share(share)), func(t *testing.T) {
 				t.Parallel()
-				runs, count := 150**times, 0
+				runs, count := 60**times, 0
 				by := map[string]int{}
 				for run := range runs {
 					c := newCrowd(seeded(run, 11), s.users, s.zipf, share)
