@@ -28,6 +28,7 @@ type Traffic struct {
 	gone      []bool // users who do not come back; nil: nobody goes
 	sampled   int    // moved users' requests that were up for a copy to the old side
 	requests  int
+	before    bool // it is the time before the stage, when nobody was on the new side
 }
 
 // As in the gateway.
