@@ -53,6 +53,8 @@ type userTest struct {
 	unmarked  float64       // experiment.unmarked, as far as the wager knows of it
 	block     time.Duration // within which no one cause may decide
 	inside    time.Duration // of the present one
+	asked     float64       // requests of the new side in it that have what the mark is about
+	again     float64       // of them, those that would have got the mark, also if the user has it already
 	old, new  uint64        // users
 }
 
@@ -143,6 +145,9 @@ func (x *experiment) event(e *Event) {
 		x.chance(has)
 	}
 	if has&errorsBit != 0 {
+		if e.New && e.Failed && e.Other != FailedToo {
+			x.goesOn(0)
+		}
 		return
 	}
 	if e.New && e.Failed && e.Other == FailedToo {
@@ -183,7 +188,11 @@ func (x *experiment) found(e *Event) (bits, tolerated uint32) {
 		m := &x.marks[i]
 		switch {
 		case m.limit != nil:
-			switch value := m.limit.value(&e.Answer); {
+			value := m.limit.value(&e.Answer)
+			if e.New && value >= 0 {
+				x.tests[i].asked++
+			}
+			switch {
 			case m.limit.beyond(value, e.New):
 				bits |= 1 << i
 			case m.limit.beyond(value, false):
@@ -220,6 +229,9 @@ func (x *experiment) waits(w Wait) {
 
 // bet bets on the side of a user who has got marks, on each that he had not yet.
 func (x *experiment) bet(user uint64, new bool, has, bits uint32) {
+	if new {
+		x.lift(bits & has)
+	}
 	bits &^= has
 	if bits == 0 {
 		return
@@ -251,6 +263,29 @@ func (x *experiment) user(i int, new bool) {
 	}
 }
 
+// lift notes that it goes on what users of the new side have marks for.
+func (x *experiment) lift(bits uint32) {
+	for i := range x.tests {
+		if bits&(1<<i) != 0 {
+			x.goesOn(i)
+		}
+	}
+}
+
+// goesOn lets what was cut off of mark i count, if that is still so in the present block. Of a latency it must be
+// so for far more requests than usual: some are always slow.
+func (x *experiment) goesOn(i int) {
+	t := x.current(i)
+	t.again++
+	if l := x.marks[i].limit; l != nil && (t.again < few || t.again < math.Sqrt(l.usually())*t.asked) {
+		return
+	}
+	t.lift()
+	if x.failed == "" && t.value() >= t.threshold {
+		x.failed = x.marks[i].name
+	}
+}
+
 // current is the test of mark i with all that went by so far.
 func (x *experiment) current(i int) *userTest {
 	t := &x.tests[i]
@@ -265,7 +300,7 @@ func (x *experiment) pass(span time.Duration) {
 	for i := range x.tests {
 		t := &x.tests[i]
 		if t.inside += span; span == 0 || t.inside >= t.block {
-			t.inside = 0
+			t.inside, t.asked, t.again = 0, 0, 0
 			t.begin()
 		}
 	}

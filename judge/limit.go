@@ -120,6 +120,14 @@ func (l *limit) beyond(bucket int, new bool) bool {
 	return bucket > l.old
 }
 
+// usually is the part of all answers that are beyond the limit.
+func (l *limit) usually() float64 {
+	if l.short {
+		return l.at
+	}
+	return 1 - l.at
+}
+
 // above reports whether a wait, which is not over, is longer than the limit of its side already.
 func (l *limit) above(age time.Duration, new bool) bool {
 	return !l.short && l.beyond(Bucket(age), new)

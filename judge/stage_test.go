@@ -2,6 +2,7 @@ package judge
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -236,4 +237,33 @@ func TestEvidenceIsJSON(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
+}
+
+// TestSlowWithFewUsers: users who are few have all been slow once within the first of the blocks that it takes; that it
+// goes on decides.
+func TestSlowWithFewUsers(t *testing.T) {
+	c := newCrowd(seeded(1, 3), 600, 0.5, 0.05)
+	c.size, c.span = 8, 50*time.Millisecond
+	c.latency = func(r *rand.Rand) float64 { return 5 + 20*r.Float64() }
+	trial := NewTrial(Criteria{Tolerance: defaults(), Share: 0.05})
+	run := func(most time.Duration) (lasted time.Duration) {
+		var w Window
+		for ; trial.failed == "" && lasted < most; lasted += c.span {
+			c.next(&w)
+			trial.Add(&w)
+		}
+		return lasted
+	}
+	c.slower = 8
+	run(7 * time.Second)
+	c.slower = 0
+	if run(30 * time.Second); trial.failed != "" {
+		t.Fatalf("slow for seven seconds, and condemned: %s", trial.Verdict().Reason)
+	}
+	c.slower = 8
+	lasted := run(2 * time.Minute)
+	if trial.failed == "" {
+		t.Fatalf("not seen: %s", trial.Verdict().Reason)
+	}
+	t.Logf("seen after %v: %s", lasted, trial.Verdict().Reason)
 }

@@ -22,7 +22,8 @@ import "math"
 // good time is not shielded by the wealth it has cost; this is a mixture over the moment of the change.
 //
 // What may have a single cause within a short time (a deployment, a hanging database) must not decide
-// alone: growth within one block of time can be capped, which can only lower the wealth.
+// alone: growth within one block of time can be capped, which can only lower the wealth. What was cut off is not
+// forgotten: where the same goes on in a later block, lift lets the stakes grow to what they would be.
 //
 // Sources: Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math.
 // Statist. 41 (1970); Turner, Ly, Grünwald, "Generic E-variables for exact sequential k-sample tests",
@@ -32,6 +33,7 @@ type wager struct {
 	odds     *[5]odd
 	up, down [5]float64
 	stakes   [5]float64
+	uncut    [5]float64 // what the stakes would be without a cap
 	most     [5]float64 // of each stake within the present block
 	growth   float64    // by which a stake may grow within a block; 0: without a bound
 	granted  float64    // the tolerance: events of its own for each opportunity
@@ -68,7 +70,7 @@ func newWager(odds *[5]odd, share, granted, held float64) wager {
 	g := wager{odds: odds, granted: granted, held: held, cash: held}
 	for i, o := range odds {
 		g.stakes[i] = (1 - held) * o.part
-		g.most[i] = ceiling
+		g.uncut[i], g.most[i] = g.stakes[i], ceiling
 	}
 	g.draw(share)
 	return g
@@ -95,7 +97,16 @@ func (g *wager) event(new bool) {
 		factors = &g.up
 	}
 	for i := range g.stakes {
+		g.uncut[i] = math.Min(g.uncut[i]*factors[i], ceiling)
 		g.stakes[i] = math.Min(g.stakes[i]*factors[i], g.most[i])
+	}
+}
+
+// lift lets the stakes grow to what they would be without a cap, as far as the present block allows.
+func (g *wager) lift() {
+	g.charge()
+	for i := range g.stakes {
+		g.stakes[i] = math.Min(g.uncut[i], g.most[i])
 	}
 }
 
@@ -114,9 +125,12 @@ func (g *wager) charge() {
 	entering := before - g.cash
 	for i, o := range g.odds {
 		if g.granted > 0 && g.up[i] > 1 {
-			g.stakes[i] *= math.Exp(-g.granted * g.waiting * (g.up[i] - 1))
+			charged := math.Exp(-g.granted * g.waiting * (g.up[i] - 1))
+			g.stakes[i] *= charged
+			g.uncut[i] *= charged
 		}
 		g.stakes[i] += o.part * entering
+		g.uncut[i] += o.part * entering
 	}
 	g.waiting = 0
 }
