@@ -134,7 +134,7 @@ func (t *Traffic) second(v *visit) {
 	case t.Mirror:
 		t.mirror(v)
 	case v.new:
-		copied := t.sample()
+		copied := t.sample(v)
 		if v.answer.Failed {
 			t.fallback(v, copied)
 		} else if copied && v.answer.Class&judge.Left == 0 {
@@ -145,12 +145,18 @@ func (t *Traffic) second(v *visit) {
 }
 
 // sample reports whether a moved user's request is copied to the old side.
-func (t *Traffic) sample() bool {
+func (t *Traffic) sample(v *visit) bool {
 	if t.Moved == 0 {
 		return false
 	}
-	t.sampled++
-	return t.sampled <= firstPairs || t.random.Float64() < float64(t.Moved)
+	if t.sampled++; t.sampled <= firstPairs {
+		return true
+	}
+	if t.random.Float64() >= float64(t.Moved) || v.time-t.drawn < sampleEvery {
+		return false
+	}
+	t.drawn = v.time
+	return true
 }
 
 // fallback has the old side answer what the new one has failed.
@@ -182,12 +188,24 @@ func (t *Traffic) mirror(v *visit) {
 func (t *Traffic) pair(v *visit, old, new judge.Answer, copied bool) {
 	v.paired = true
 	v.pair = judge.Pair{User: v.point, Copied: copied, Old: old, New: new}
-	unit := hash(uint64(v.user), v.request.page)
-	v.compared = judge.Comparison{Unit: unit, Different: old.Class != new.Class || old.Size != new.Size ||
-		t.Answers.Differs > 0 && t.trait(ofDifference, unit) < float64(t.Answers.Differs)}
-	if w := t.Worse; w != nil && w.Differs > 0 && v.hit {
-		v.compared.Different = v.compared.Different || unitOf(unit) < float64(w.Differs)
+	v.compared = judge.Comparison{Unit: hash(uint64(v.user), v.request.page), Different: old.Class != new.Class || old.Size != new.Size}
+	t.compare(v, float64(t.Answers.Differs))
+	if w := t.Worse; w != nil && v.hit && unit(hash(v.compared.Unit, ofDifference)) < float64(w.Differs) {
+		v.compared.Different = true
 	}
 }
 
-func unitOf(h uint64) float64 { return unit(hash(h, ofDifference)) }
+// compare is what differs though nothing is wrong. In the mirror stage some pages always do; later, where the old side
+// is asked twice, what changes meanwhile shows in either answer by chance.
+func (t *Traffic) compare(v *visit, differs float64) {
+	c := &v.compared
+	if t.Mirror {
+		c.Different = c.Different || differs > 0 && t.trait(ofDifference, c.Unit) < differs
+		return
+	}
+	c.Checked = true
+	if differs > 0 {
+		c.Different = c.Different || t.random.Float64() < differs
+		c.Unsteady = t.random.Float64() < differs
+	}
+}

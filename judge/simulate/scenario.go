@@ -11,7 +11,8 @@ import (
 type Scenario struct {
 	// About says in a sentence what the scenario is about.
 	About string `yaml:"about"`
-	// Share is the part of the users who are on the new side.
+	// Share is the part of the users who are on the new side. At 100% it is compared with a stage before in
+	// which all of them were on the old one.
 	Share setting.Share `yaml:"share" default:"5%"`
 	// Mirror makes it a mirror stage: nobody is moved, and the new side gets copies.
 	Mirror bool `yaml:"mirror"`

@@ -22,15 +22,18 @@ type Stage struct {
 // Run has one stage judged, by each of several alphas; the scenario's own for 0. Its traffic is the same
 // for all of them.
 func (t *Traffic) Run(seed uint64, alphas ...float64) []Stage {
-	t.Begin(seed)
 	trials, stages := make([]*judge.Trial, len(alphas)), make([]Stage, len(alphas))
+	c := t.Criteria()
+	if c.Share >= 1 && !c.Mirror {
+		c.Reference = t.earlier(seed)
+	}
 	for i, alpha := range alphas {
-		c := t.Criteria()
-		if alpha > 0 {
-			c.Alpha = alpha
+		if c.Alpha = alpha; alpha == 0 {
+			c.Alpha = float64(t.Alpha)
 		}
 		trials[i] = judge.NewTrial(c)
 	}
+	t.Begin(seed)
 	var w judge.Window
 	for open := len(trials); open > 0; {
 		more := t.Next(&w)
@@ -43,6 +46,19 @@ func (t *Traffic) Run(seed uint64, alphas ...float64) []Stage {
 		}
 	}
 	return stages
+}
+
+// earlier is what the old side did in the time before, with what a stage without its users is compared.
+func (t *Traffic) earlier(seed uint64) *judge.Tally {
+	t.before = true
+	defer func() { t.before = false }()
+	t.Begin(^seed)
+	var w judge.Window
+	var all judge.Tally
+	for t.Next(&w) {
+		all.Merge(&w.Old)
+	}
+	return &all
 }
 
 // ended is what a trial says at the end.

@@ -27,12 +27,15 @@ type Traffic struct {
 	weather   weather
 	gone      []bool // users who do not come back; nil: nobody goes
 	sampled   int    // moved users' requests that were up for a copy to the old side
+	drawn     int64  // when the latest of them was drawn
 	requests  int
+	before    bool // it is the time before the stage, when nobody was on the new side
 }
 
 // As in the gateway.
 const (
 	firstPairs  = 1000                          // moved users' requests that are copied without a draw
+	sampleEvery = int64(50 * time.Millisecond)  // from one that is drawn to the next
 	longWait    = int64(250 * time.Millisecond) // from which on a request without an answer is told
 	mostWaiting = 128                           // that are told, the oldest of both sides
 )
@@ -53,7 +56,7 @@ func (t *Traffic) Begin(seed uint64) {
 	clear(t.slots)
 	clear(t.gone)
 	t.visits, t.free, t.waiting = append(t.visits[:0], visit{}), 0, t.waiting[:0]
-	t.now, t.end, t.sampled, t.requests = 0, 0, 0, 0
+	t.now, t.end, t.sampled, t.drawn, t.requests = 0, 0, 0, 0, 0
 	t.weather = newWeather(t.Plan, t.random)
 	t.arrive()
 }

@@ -24,7 +24,7 @@ func (s *Scenario) Validate() error {
 		v.within(fmt.Sprintf("at most %d ticks", mostTicks), s.Length/s.Tick <= mostTicks, s.Length, "length")
 	}
 	v.within("above 0% and below 100%", s.Alpha > 0 && s.Alpha < 1, s.Alpha, "alpha")
-	v.within("above 0% and below 100%", s.Mirror || s.Share > 0 && s.Share < 1, s.Share, "share")
+	v.within("more than 0%", s.Mirror || s.Share > 0, s.Share, "share")
 	v.within("0 or more", s.Requests >= 0, s.Requests, "requests")
 	v.within("0 or more", s.Breaker >= 0, s.Breaker, "breaker")
 	v.within(fmt.Sprintf("1 to %d", mostUsers), s.Users.Number >= 1 && s.Users.Number <= mostUsers, s.Users.Number, "users", "number")

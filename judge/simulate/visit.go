@@ -73,7 +73,7 @@ func (t *Traffic) come(at int64) int32 {
 // settle is what is always so of a user.
 func (t *Traffic) settle(v *visit) {
 	id := uint64(v.user)
-	v.new = !t.Mirror && float64(v.point>>11)/(1<<53) < float64(t.Share)
+	v.new = !t.Mirror && !t.before && float64(v.point>>11)/(1<<53) < float64(t.Share)
 	if v.crawler > 0 {
 		return
 	}
