@@ -33,7 +33,7 @@ var same = []struct {
 	{"outages", 500, 0.8, func(c *crowd) { c.fails, c.outage, c.latency = 0.002, 0.01, lognormal }},
 	{"outages, the old side is asked", 500, 0.8, func(c *crowd) { c.fails, c.outage, c.asked = 0.002, 0.01, true }},
 	{"outages, the old side is asked late", 500, 0.8, func(c *crowd) { c.fails, c.outage, c.asked, c.late = 0.002, 0.02, true, 2 }},
-	{"rising load", 300, 0.3, func(c *crowd) { c.latency, c.rises, c.grown = lognormal, 1.01, 0.2 }},
+	{"rising load", 300, 0.3, func(c *crowd) { c.latency, c.rises, c.grown = lognormal, 1.02, 0.2 }},
 	{"classes", 500, 0.8, func(c *crowd) { c.common, c.class = 0.05, NotFound|Redirect }},
 }
 
@@ -51,13 +51,13 @@ func TestSameProgram(t *testing.T) {
 		for _, share := range []float64{0.05, 0.5} {
 			t.Run(fmt.Sprintf("%s, %v", s.name, setting.Share(share)), func(t *testing.T) {
 				t.Parallel()
-				runs, count := 60**times, 0
+				runs, count := 40**times, 0
 				by := map[string]int{}
 				for run := range runs {
 					c := newCrowd(seeded(run, 11), s.users, s.zipf, share)
 					c.span = 50 * time.Millisecond
 					s.do(c)
-					if signal := judged(c, Criteria{Alpha: alpha, Tolerance: strict(), Share: setting.Share(share)}, 150); signal != "" {
+					if signal := judged(c, Criteria{Alpha: alpha, Tolerance: strict(), Share: setting.Share(share)}, 60); signal != "" {
 						count++
 						by[signal]++
 					}
