@@ -36,7 +36,7 @@ gateway:
       mirror: {rate: 40%}
     - name: board
       match: ["/board", "/board/"]
-      shift: {stages: [5%, 25%, 100%], hold: 2s, minRequests: 50, tolerate: {p50: 50%, slowFor: 3s}}
+      shift: {stages: [5%, 25%, 100%], hold: 10s, minRequests: 50, tolerate: {p50: 50%, slowFor: 3s}}
     - name: rest
       match: ["/"]
 `))

@@ -58,6 +58,7 @@ const manySmallSteps = `
     - name: all
       match: ["/"]
       shift: {stages: [5%, 25%, 100%], hold: 1h, minRequests: 100, promote: manual}
+      mirror: {moved: 0%} # the two sides of these tests say who they are
 `
 
 // TestNewSideFails breaks the new side in every way under 200 requests a second, again and again, and

@@ -41,6 +41,7 @@ const trackerRoute = `
     - name: all
       match: ["/"]
       shift: {stages: [25%, 50%, 100%], hold: 1h, promote: manual, linger: 10m}
+      mirror: {moved: 0%} # the two sides of these tests say who they are
 `
 
 // TestHundredFlips moves people, their uploads and their open WebSockets back and forth a hundred times.

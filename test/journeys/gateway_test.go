@@ -42,6 +42,7 @@ const oneRoute = `
     - name: all
       match: ["/"]
       shift: {stages: [25%, 100%], hold: 1h, minRequests: 100, promote: manual}
+      mirror: {moved: 0%} # the two sides of these tests say who they are
 `
 
 // startGateway starts a gateway in front of two sides and waits until it serves.
