@@ -76,12 +76,13 @@ func (r *Run) pass(span time.Duration) {
 		span = settling
 	}
 	r.calm += span
+	if r.run > 0 { // what the old side did meanwhile is not forgotten while a run goes on
+		r.age += span
+		return
+	}
 	fading := math.Exp2(-float64(span) / float64(settling))
 	r.old *= fading
 	r.oldFailures *= fading
-	if r.run > 0 {
-		r.age += span
-	}
 }
 
 func (r *Run) event(e *Event) bool {

@@ -186,7 +186,7 @@ func TestDamageWhileRunning(t *testing.T) {
 			t.Errorf("resume: %v", err)
 		}
 		w.traffic(dead)
-		wait(50 * time.Millisecond)
+		wait(600 * time.Millisecond)
 		w.expect(RolledBack, 0)
 	})
 }

@@ -32,7 +32,7 @@ func TestANewBinaryTakesOver(t *testing.T) {
 		second.expect(Paused, 0.5)
 
 		second.traffic(dead)
-		wait(50 * time.Millisecond)
+		wait(600 * time.Millisecond)
 		second.expect(RolledBack, 0)
 		if s := second.now(); !strings.Contains(s.Problem, "not yet saved") {
 			t.Errorf("problem %q", s.Problem)
