@@ -28,6 +28,8 @@ const orders = {
   p95: { label: 'p50 / p95 / p99', key: (st) => -worstP95(st.route), words: 'slowest p95; the line is p95, the band p50 to p99' },
 };
 
+const AT_ONCE = 8; // rows that are made, or given another route, in one frame: laying out a screen of them holds the page too long
+
 const kept = { order: 'urgent', group: 'all', filter: '' }; // while other pages are open
 
 export function overview(main) {
@@ -94,7 +96,7 @@ export function overview(main) {
     const now = list.findIndex((one) => one.name === row.route);
     if (now < 0) {
       const next = list[Math.min(at, list.length - 1)];
-      if (next) requestAnimationFrame(() => { draw(); shown.get(next.name)?.name.focus({ preventScroll: true }); });
+      if (next) requestAnimationFrame(() => { draw(Infinity); shown.get(next.name)?.name.focus({ preventScroll: true }); });
       else filter.focus();
       return;
     }
@@ -123,15 +125,20 @@ export function overview(main) {
     requestAnimationFrame(() => { planned = false; if (main.contains(table)) draw(); });
   }
 
-  function draw() {
+  // draw brings the rows on screen up to date, as many as it may; the rest of them follow in the next frame.
+  function draw(most = AT_ONCE) {
     if (!height) height = measure();
     const top = rows.getBoundingClientRect().top;
     first = Math.max(0, Math.floor(-top / height) - 3);
     last = Math.min(list.length - 1, Math.ceil((innerHeight - top) / height) + 3);
+    const wanted = new Set();
+    let others = 0;
+    for (let i = first; i <= last; i++) {
+      if (!shown.has(list[i].name) && ++others > most) { last = i - 1; plan(); break; }
+      wanted.add(list[i].name);
+    }
     rows.style.paddingTop = `${first * height}px`;
     rows.style.paddingBottom = `${Math.max(0, list.length - 1 - last) * height}px`;
-    const wanted = new Set();
-    for (let i = first; i <= last; i++) wanted.add(list[i].name);
     for (const [name, row] of shown) {
       if (wanted.has(name)) continue;
       shown.delete(name);
@@ -167,7 +174,7 @@ export function overview(main) {
     const margin = 150;
     if (y < scrollY + margin) scrollTo(0, y - margin);
     else if (y + height > scrollY + innerHeight) scrollTo(0, y + height - innerHeight + 8);
-    draw();
+    draw(Infinity);
     shown.get(list[next].name)?.name.focus({ preventScroll: true });
   }
 
