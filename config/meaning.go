@@ -183,6 +183,7 @@ func wordsOnStaying(g *gateway.Config) []string {
 		words = append(words, fmt.Sprintf("Requests that no route matches stay on %s.", g.RestBackend()))
 	}
 	words = append(words, wordsOnCopies(g)...)
+	words = append(words, wordsOnSignals(g)...)
 	if moving {
 		words = append(words, fmt.Sprintf("When the new side fails, the old one answers the same request if that is safe: bodies up to %s, after %s at the latest.",
 			g.Fallback.Request, g.Fallback.Timeout))

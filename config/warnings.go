@@ -18,6 +18,9 @@ import (
 // common among balancers and application servers, and NGINX waits 75 s.
 const longKeepAlive = 60 * time.Second
 
+// slowFors is how many times tolerate.slowFor it takes at the least until a latency can decide.
+const slowFors = 2
+
 // warnings are what is valid, but rarely meant, in the order of the file.
 func (f *File) warnings(g *gateway.Config) []Warning {
 	found := newFinder(f.Path)
@@ -86,6 +89,10 @@ func warnOfRoutes(g *gateway.Config, warn func(string, ...any)) {
 	}
 	for i := range g.Routes {
 		r := &g.Routes[i]
+		if s := r.Shift; s != nil && s.Promote == shift.Auto && s.Hold < slowFors*s.Tolerate.SlowFor && s.Tolerate.JudgesTime() {
+			warn(fmt.Sprintf("a stage may pass before answers can be told to be slow, which takes %s (tolerate.slowFor) and more: hold each for %s at the least",
+				s.Tolerate.SlowFor, slowFors*s.Tolerate.SlowFor), "routes", i, "shift", "hold")
+		}
 		if r.Shift == nil || r.Shift.Stages[0] != shift.MirrorStage {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"yadokari/gateway/balance"
 	"yadokari/gateway/mirror"
 	"yadokari/gateway/upstream"
+	"yadokari/promquery"
 	"yadokari/setting"
 	"yadokari/shift"
 )
@@ -46,6 +47,8 @@ type Config struct {
 	TrustedPeers []string `yaml:"trustedPeers"`
 	// AccessLog is where one JSON line a request goes: stdout, off, or a file's path (reopened on SIGHUP).
 	AccessLog string `yaml:"accessLog" default:"stdout"`
+	// Prometheus is the server that is asked for the signals of routes.
+	Prometheus *promquery.Config `yaml:"prometheus"`
 	// Shutdown says how the gateway stops.
 	Shutdown Shutdown `yaml:"shutdown"`
 }

@@ -37,6 +37,7 @@ func (c *Config) Validate() error {
 		c.Override.validate(&p)
 	}
 	c.validateRoutes(&p)
+	c.validatePrometheus(&p)
 	c.validateTrusted(&p)
 	c.validateBounds(&p)
 	return errors.Join(p...)
@@ -46,6 +47,18 @@ func (c *Config) Validate() error {
 func isPage(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+func (c *Config) validatePrometheus(p *problems) {
+	if c.Prometheus != nil {
+		p.join(c.Prometheus.Validate(), "prometheus")
+		return
+	}
+	for i := range c.Routes {
+		s := c.Routes[i].Shift
+		p.check(s == nil || len(s.Signals) == 0, setting.Path{"routes", i, "shift", "signals"}, "nobody can be asked for them",
+			"name the server as gateway.prometheus, as in {url: http://prometheus.monitoring:9090}")
+	}
 }
 
 func (c *Config) validateTrusted(p *problems) {

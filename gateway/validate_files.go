@@ -22,6 +22,9 @@ func (c *Config) ValidateFiles() error {
 			p.file(err, "name a PEM file of authorities", "backends", name, "ca")
 		}
 	}
+	if c.Prometheus != nil {
+		p.join(c.Prometheus.ValidateFiles(), "prometheus")
+	}
 	if file := c.Sticky.OwnKeyFile; file != "" {
 		_, err := keys.ReadRing(file)
 		p.file(err, "write a random line of at least 32 characters into it, as from openssl rand -hex 32", "sticky", "ownKeyFile")

@@ -26,6 +26,8 @@ type Criteria struct {
 	// side had as well, when it was asked, are left out. The two are not of the same time, and
 	// the verdict says so; latency, which follows the hour's load, is not judged.
 	Reference *Tally
+	// Counts are judged besides, in stages with users on both sides.
+	Counts []Count
 	// Mirror says that only copies of requests reach the new side: pairs are judged, and nothing else.
 	Mirror bool
 	// Old and New are what the verdict calls the two sides; "old side" and "new side" if empty.

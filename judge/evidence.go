@@ -32,7 +32,7 @@ func (t *Trial) Verdict() Verdict {
 
 func (t *Trial) evidence() Evidence {
 	e := Evidence{
-		Alpha:     t.criteria.Alpha,
+		Alpha:     t.alpha,
 		Old:       figures(t.baseline()),
 		New:       figures(&t.new),
 		Missed:    t.missed,
@@ -76,6 +76,9 @@ func (t *Trial) signals() []Signal {
 		list = append(list, t.pairSignal(p))
 	}
 	list = append(list, t.differenceSignal())
+	for _, c := range t.counts {
+		list = append(list, t.countSignal(c))
+	}
 	slices.SortStableFunc(list, func(a, b Signal) int { return cmp.Compare(b.Part, a.Part) })
 	return loudest(list)
 }

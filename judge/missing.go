@@ -22,7 +22,7 @@ func (t *Trial) missing(e *Evidence) []Need {
 	if need, few := t.users(e); few {
 		list = append(list, need)
 	}
-	if len(list) > 0 {
+	if list = append(list, t.uncounted()...); len(list) > 0 {
 		return list
 	}
 	return t.doubts(e)

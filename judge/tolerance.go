@@ -50,3 +50,8 @@ type Tolerance struct {
 	// Differences is the part of compared responses that may differ.
 	Differences setting.Share `yaml:"differences" default:"1%"`
 }
+
+// JudgesTime reports whether any latency is judged.
+func (t *Tolerance) JudgesTime() bool {
+	return t.P50 != nil || t.P95 != nil || t.P99 != nil || t.FirstByte != nil
+}

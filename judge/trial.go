@@ -19,6 +19,7 @@ import (
 // Once failed a Trial stays failed: it takes no more windows, and its verdict shows what it failed on.
 type Trial struct {
 	criteria Criteria
+	alpha    float64 // of all signals together; that of the criteria is what counts leave of it
 
 	old, new    Tally
 	missed      uint64
@@ -28,6 +29,7 @@ type Trial struct {
 	latest      int64         // when the latest request began that was told
 	pairs       []*pairTest   // failures first; in mirror latencies too
 	differences *differenceTest
+	counts      []*countTest
 	reference   *referenceTest
 	run         *Run
 
@@ -38,7 +40,15 @@ type Trial struct {
 // NewTrial begins a stage.
 func NewTrial(c Criteria) *Trial {
 	c = c.withDefaults()
-	t := &Trial{criteria: c, usual: newCensus(remembered), run: NewRun(c.Breaker, c.alone()), wanted: usersToSee(&c)}
+	alpha := c.Alpha
+	var counted []*countTest
+	if c.split() && len(c.Counts) > 0 {
+		for _, count := range c.Counts {
+			counted = append(counted, newCountTest(count, float64(c.Share), float64(len(c.Counts))/(alpha*countsPart)))
+		}
+		c.Alpha = alpha * (1 - countsPart)
+	}
+	t := &Trial{criteria: c, alpha: alpha, counts: counted, usual: newCensus(remembered), run: NewRun(c.Breaker, c.alone()), wanted: usersToSee(&c)}
 	tolerated := rate(float64(c.Tolerance.Errors))
 	part := pairsPart
 	switch {
@@ -82,6 +92,7 @@ func (t *Trial) Add(w *Window) (failed bool) {
 		t.reference.add(w)
 	}
 	t.addPairs(w)
+	t.addCounted(w)
 	if t.run.Add(w) {
 		t.failed = "breaker"
 	} else {
@@ -136,6 +147,16 @@ func (t *Trial) addPairs(w *Window) {
 	}
 }
 
+func (t *Trial) addCounted(w *Window) {
+	for i := range w.Counted {
+		for _, c := range t.counts {
+			if c.Name == w.Counted[i].Name {
+				c.take(&w.Counted[i])
+			}
+		}
+	}
+}
+
 // worst names the first signal that has reached its threshold; empty: none.
 func (t *Trial) worst() string {
 	for _, x := range t.experiments {
@@ -146,6 +167,11 @@ func (t *Trial) worst() string {
 	for _, p := range t.pairs {
 		if p.value() >= p.threshold {
 			return p.name
+		}
+	}
+	for _, c := range t.counts {
+		if c.value >= c.threshold {
+			return c.signal()
 		}
 	}
 	switch {

@@ -80,14 +80,15 @@ const (
 	Users   = "users"   // each user once, however often it happens to him
 	Pairs   = "pairs"   // requests that both sides were asked and answered differently
 	Answers = "answers" // pages of a user that were compared
+	Counts  = "counts"  // what a Count counts, of which users is not known
 )
 
 // Signal is one bet against "the new side is as good": the trial fails once EValue reaches Threshold.
 type Signal struct {
-	// Name is errors, pairs, differences, a latency (p50, p95, p99, firstByte), size, stalled, or a class of
-	// answers as tolerate: names it.
+	// Name is errors, pairs, differences, a latency (p50, p95, p99, firstByte), size, stalled, a class of
+	// answers as tolerate: names it, or signals.NAME of a Count.
 	Name string `json:"name"`
-	// Unit is what Old and New count: users, pairs or answers.
+	// Unit is what Old and New count: users, pairs, answers or counts.
 	Unit string `json:"unit"`
 	Old  uint64 `json:"old"`
 	New  uint64 `json:"new"`
@@ -135,6 +136,8 @@ type Need struct {
 	Old bool `json:"old,omitempty"`
 	// Users says that users are counted, not requests.
 	Users bool `json:"users,omitempty"`
+	// Counted says that it is a Count, of which nobody here knows how soon there are more.
+	Counted bool `json:"counted,omitempty"`
 	// Text says it in words.
 	Text string `json:"text"`
 }

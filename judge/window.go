@@ -110,6 +110,8 @@ type Window struct {
 	// Pairs and Compared are of requests that both sides were asked, in order.
 	Pairs    []Pair
 	Compared []Comparison
+	// Counted are the Counts whose figures were asked for in the window.
+	Counted []Counted
 	// Waiting are requests under way for longer than a quarter of a second, oldest first. A data plane may
 	// bound their number, of both sides together: a bound for each would tell less of the side with more users.
 	Waiting []Wait
@@ -123,11 +125,12 @@ func (w *Window) Reset() {
 	w.Old.Reset()
 	w.New.Reset()
 	w.Events, w.Pairs, w.Compared, w.Waiting = w.Events[:0], w.Pairs[:0], w.Compared[:0], w.Waiting[:0]
+	w.Counted = w.Counted[:0]
 	w.Missed, w.Fallbacks = 0, 0
 }
 
 // Empty reports whether nothing was seen in the window.
 func (w *Window) Empty() bool {
 	return w.Old.Requests == 0 && w.New.Requests == 0 && w.Fallbacks == 0 &&
-		len(w.Events) == 0 && len(w.Pairs) == 0 && len(w.Compared) == 0 && len(w.Waiting) == 0
+		len(w.Events) == 0 && len(w.Pairs) == 0 && len(w.Compared) == 0 && len(w.Waiting) == 0 && len(w.Counted) == 0
 }

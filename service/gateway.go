@@ -21,6 +21,7 @@ import (
 	"yadokari/console"
 	"yadokari/gateway"
 	"yadokari/history"
+	"yadokari/promquery"
 	"yadokari/shift"
 )
 
@@ -76,6 +77,7 @@ type gatewayProcess struct {
 	plane      *gateway.Gateway
 	store      *shift.FileStore
 	controller *shift.Controller
+	counter    promquery.Client
 	history    history.Keeper
 	admin      *admin.Server
 }
@@ -87,10 +89,13 @@ func newGatewayProcess(life context.Context, o Options, file *config.File) (p *g
 	if p.plane, err = gateway.New(life, *c, o.Logger); err != nil {
 		return nil, err
 	}
+	if err = p.counter.Use(c.Prometheus); err != nil {
+		return nil, err
+	}
 	p.store = shift.OpenFileStore(c.State)
 	p.controller, err = shift.New(shift.Options{
 		Routes: routes(c), Plane: p.plane, Store: p.store, Ledger: shift.OpenFileLedger(c.State, o.Logger),
-		Cluster: file.Cluster, Logger: o.Logger, Observer: p.history.Observe,
+		Cluster: file.Cluster, Logger: o.Logger, Observer: p.history.Observe, Counter: &p.counter,
 	})
 	if err == nil {
 		err = p.openAdmin()
@@ -269,6 +274,9 @@ func (p *gatewayProcess) reload() {
 		if !errors.Is(err, gateway.ErrNeedsRestart) {
 			return
 		}
+	}
+	if err := p.counter.Use(file.Config.Gateway.Prometheus); err != nil {
+		log.Error("reload: signals are asked of the former server", "error", err)
 	}
 	if err := p.controller.Reload(routes(file.Config.Gateway)); err != nil {
 		log.Error("reload: the control loop keeps its routes", "error", err)

@@ -29,6 +29,8 @@ type Config struct {
 	Promote string `yaml:"promote" default:"auto" enum:"auto,manual"`
 	// Tolerate is how much worse than the old side the new one may be.
 	Tolerate judge.Tolerance `yaml:"tolerate"`
+	// Signals are counted elsewhere, and judged besides in stages with users on both sides.
+	Signals []Signal `yaml:"signals"`
 	// Alpha is the chance, per stage, that a side which is as good is ever condemned.
 	Alpha setting.Share `yaml:"alpha" default:"0.1%"`
 	// Breaker is the number of first attempts on the new side that fail one after the other and send
@@ -53,5 +55,17 @@ func (c *Config) Validate() error {
 	check(c.Alpha > 0 && c.Alpha <= 0.5, "alpha", fmt.Sprintf("%s is not a chance of a false alarm one can work with", c.Alpha), "write a share above 0% and up to 50%; 0.1% is a good one")
 	check(c.Breaker >= 0, "breaker", fmt.Sprintf("%d is negative", c.Breaker), "write how many failures in a row are too many, or 0 to do without the breaker")
 	check(c.Linger >= 0, "linger", fmt.Sprintf("%s is negative", c.Linger), "write a duration as in 30s; 0s closes upgraded connections at once")
+	names := map[string]bool{}
+	for i := range c.Signals {
+		s := &c.Signals[i]
+		within := func(ok bool, key, what, remedy string) {
+			if !ok {
+				problems = append(problems, &setting.Problem{Path: setting.Path{"signals", i, key}, What: what, Remedy: remedy})
+			}
+		}
+		s.validate(within)
+		within(!names[s.Name], "name", fmt.Sprintf("another signal is named %q", s.Name), "give every signal a name of its own")
+		names[s.Name] = true
+	}
 	return errors.Join(problems...)
 }

@@ -37,7 +37,7 @@ type RouteConfig struct {
 	Config *Config
 }
 
-// Options is what a Controller works with. All fields but Cluster, Logger, Observer and Tick are needed.
+// Options is what a Controller works with. All fields but Cluster, Logger, Observer, Counter and Tick are needed.
 type Options struct {
 	Routes []RouteConfig
 	Plane  DataPlane
@@ -50,6 +50,8 @@ type Options struct {
 	// Observer is told of every window in which something ended, as it is collected and judged. It is
 	// called by several goroutines, must be quick, and must not call the controller.
 	Observer func(Observation)
+	// Counter answers the queries of signals; nil: none are asked, and routes that have some wait.
+	Counter Counter
 	// Tick is how often routes in a stage are looked at; 0: 50 ms. It bounds the time from a bad
 	// window to a rollback.
 	Tick time.Duration
@@ -79,6 +81,8 @@ type Controller struct {
 	began   time.Time
 
 	observer func(Observation)
+	counter  Counter
+	asked    chan struct{} // a place for each route whose signals are being asked for
 
 	reloading sync.Mutex // held by Reload and by loading the store
 	routes    atomic.Pointer[[]*route]
@@ -125,9 +129,10 @@ type route struct {
 	found     finding
 	stage     sums       // of the stage; what is older is in journey
 	run       *judge.Run // the breaker of a route that is done
-	worded    time.Time  // when the verdict was last put in words
-	collected time.Time  // when the data plane was last asked what it did
-	journey   sums       // the old side in the stages of this journey that ended
+	counting  counting
+	worded    time.Time // when the verdict was last put in words
+	collected time.Time // when the data plane was last asked what it did
+	journey   sums      // the old side in the stages of this journey that ended
 	minute    minute
 	pace      pace
 
@@ -149,7 +154,7 @@ func New(o Options) (*Controller, error) {
 		o.Tick = usualTick
 	}
 	c := &Controller{plane: o.Plane, store: o.Store, ledger: o.Ledger, cluster: o.Cluster, logger: o.Logger,
-		tick: o.Tick, observer: o.Observer, judge: judgeStage, began: time.Now(), work: make(chan struct{}, 1)}
+		tick: o.Tick, observer: o.Observer, counter: o.Counter, asked: make(chan struct{}, mostAsked), judge: judgeStage, began: time.Now(), work: make(chan struct{}, 1)}
 	return c, c.begin(o.Routes)
 }
 

@@ -239,7 +239,12 @@ func (w *world) options(routes ...RouteConfig) Options {
 
 func (w *world) start(routes ...RouteConfig) {
 	w.t.Helper()
-	c, err := New(w.options(routes...))
+	w.startWith(w.options(routes...))
+}
+
+func (w *world) startWith(o Options) {
+	w.t.Helper()
+	c, err := New(o)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -78,6 +78,7 @@ func (c *Controller) visit(r *route, now time.Time) func() {
 		}
 	case Shifting, Paused:
 		r.stage.add(w)
+		c.ask(r, w, now)
 		// Words take longer to find than the verdict: they need not be new at every tick.
 		if failed := r.trial.add(w); failed || !w.Empty() && now.Sub(r.worded) >= wording {
 			r.found, r.worded = r.trial.finding(), now
@@ -242,7 +243,7 @@ func (c *Controller) judgeAnew(r *route) {
 	if r.record.State == RolledBack {
 		return // the verdict that ended it stays to be seen
 	}
-	r.found = finding{}
+	r.found, r.counting.found, r.counting.next = finding{}, nil, time.Time{}
 	if r.record.State == Done && r.config.Config != nil {
 		r.run = judge.NewRun(uint64(r.config.Config.Breaker), true)
 	}

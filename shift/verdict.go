@@ -45,10 +45,14 @@ type newTrial func(c RouteConfig, stage Stage, reference *judge.Tally) trial
 type judgeTrial struct{ *judge.Trial }
 
 func judgeStage(c RouteConfig, stage Stage, reference *judge.Tally) trial {
+	var counts []judge.Count
+	for i := range c.Config.Signals {
+		counts = append(counts, c.Config.Signals[i].count())
+	}
 	return judgeTrial{judge.NewTrial(judge.Criteria{
 		Tolerance: c.Config.Tolerate, Alpha: float64(c.Config.Alpha),
 		MinRequests: uint64(c.Config.MinRequests), Breaker: uint64(c.Config.Breaker),
-		Share: stage.Share, Reference: reference, Mirror: stage.Mirror, Old: c.From, New: c.To,
+		Share: stage.Share, Reference: reference, Counts: counts, Mirror: stage.Mirror, Old: c.From, New: c.To,
 	})}
 }
 

@@ -45,10 +45,10 @@ function needs(missing, st) {
 }
 
 // needed says how much is missing and how long that takes, as the gateway reckons it: in mirror both sides
-// are counted by the copies. How soon another user comes nobody knows.
+// are counted by the copies. How soon another user comes, or another order, nobody knows.
 function needed(need, st) {
   const part = need.have / need.want;
-  if (need.users) return h('li', {}, meter(need.text, part));
+  if (need.users || need.counted) return h('li', {}, meter(need.text, part));
   const missing = need.want - need.have;
   const speed = need.old && st.stage !== 'mirror' ? st.rates.vm : st.rates.containers;
   const time = speed > 0 ? `${span(missing / speed)} at this rate (${rate(speed)} a second)` : 'and none came in the last minute';

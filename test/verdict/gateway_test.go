@@ -23,12 +23,13 @@ type gateway struct {
 }
 
 // startGateway starts a gateway whose settings are the defaults, but for when the old side is asked early and a copy is given up, and
-// waits until it serves.
-func startGateway(t *testing.T, timeout time.Duration, vm, containers []string) *gateway {
+// waits until it serves. more are lines of its section: the first of the gateway, the second of the route's shift.
+func startGateway(t *testing.T, timeout time.Duration, vm, containers []string, more ...string) *gateway {
 	t.Helper()
 	dir := t.TempDir()
 	g := &gateway{address: process.FreeAddress(t), admin: process.FreeAddress(t)}
 	g.log = &accessLog{path: filepath.Join(dir, "access.log")}
+	more = append(more, "", "")
 	file := process.WriteFile(t, dir, "yadokari.yaml", fmt.Sprintf(`app: shop
 gateway:
   listen: %q
@@ -38,15 +39,20 @@ gateway:
   shutdown: {deregister: 0s, drain: 1s}
   sticky: {cookie: SESSION}
   fallback: {timeout: %s}
+%s
   backends:
     vm: {servers: [%s], slowStart: 0s}
     containers: {servers: [%s], slowStart: 0s}
   routes:
     - name: shop
       match: ["/"]
-      shift: {stages: [mirror, 5%%, 100%%], hold: 1h, promote: manual}
+      shift:
+          stages: [mirror, 5%%, 100%%]
+          hold: 1h
+          promote: manual
+%s
       mirror: {timeout: %s}
-`, g.address, g.admin, filepath.Join(dir, "state"), g.log.path, timeout, urls(vm), urls(containers), timeout))
+`, g.address, g.admin, filepath.Join(dir, "state"), g.log.path, timeout, more[0], urls(vm), urls(containers), more[1], timeout))
 	g.Process = process.Start(t, "gateway", exec.Command(yadokari(), "gateway", "-c", file))
 	g.Listening(t, g.admin)
 	process.Eventually(t, "the gateway is ready", func() bool {
