@@ -51,7 +51,7 @@ type countTest struct {
 	chance    float64 // that what is counted is of the kind that speaks against the new side
 	threshold float64
 
-	wanted    float64 // on both sides together, to see that the new side has none at all; 0: more are worse
+	wanted float64 // on both sides together, to see that the new side has none at all; 0: more are worse
 
 	old, new float64
 	looked   float64 // on both sides together at the last look

@@ -69,6 +69,11 @@ func (t *Trial) signals() []Signal {
 			}
 		}
 	}
+	if t.frequency != nil {
+		for i := range t.frequency.tests {
+			list = append(list, t.frequencySignal(&t.frequency.tests[i]))
+		}
+	}
 	if t.reference != nil {
 		list = append(list, t.referenceSignal())
 	}
@@ -130,6 +135,15 @@ func (t *Trial) limits(s *Signal, l *limit) {
 	}
 	s.OldEstimate = t.old.Latency.Quantile(l.quantile).Seconds()
 	s.NewEstimate = t.new.Latency.Quantile(l.quantile).Seconds()
+}
+
+func (t *Trial) frequencySignal(f *frequencyTest) Signal {
+	s := Signal{Name: f.limit.name, Unit: Answers, Old: f.beyond[0], New: f.beyond[1], Of: f.answers[0] + f.answers[1],
+		EValue: f.value, Threshold: f.threshold, Tolerance: f.limit.growth}
+	t.limits(&s, f.limit)
+	s.OldEstimate, s.NewEstimate = 0, 0 // the signal of users has them
+	s.Part, s.Text = part(s.EValue, s.Threshold), t.frequencyWords(&s, f)
+	return s
 }
 
 func (t *Trial) pairSignal(p *pairTest) Signal {

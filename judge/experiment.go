@@ -31,13 +31,14 @@ import (
 // "Applying the Delta Method in Metric Analytics", KDD 2018: the unit of analysis must be the unit that
 // was randomised.
 type experiment struct {
-	marks []mark
-	tests []userTest
-	seen  sample[uint32] // the marks that a user has, as bits
-	met   census         // users in this experiment
-	share float64
-	begun int64 // when the latest request began of which was told before; see Event.Began
-	stall int   // the bucket from which on an answer has stalled; 0: not known yet
+	marks   []mark
+	tests   []userTest
+	seen    sample[uint32] // the marks that a user has, as bits
+	met     census         // users in this experiment
+	share   float64        // the chance with which a user seen is on the new side:
+	nominal float64        // as it was drawn, or more where that many are seen there
+	begun   int64          // when the latest request began of which was told before; see Event.Began
+	stall   int            // the bucket from which on an answer has stalled; 0: not known yet
 
 	lasts time.Duration // how long it has lasted
 
@@ -75,7 +76,7 @@ const errorsBit = 1
 
 // newExperiment begins one with its part of the trial's alpha, for requests that begin after begun.
 func newExperiment(c *Criteria, alpha float64, begun int64) *experiment {
-	x := &experiment{begun: begun, marks: c.marks(), share: float64(c.Share), seen: newSample[uint32](marked), met: newCensus(met)}
+	x := &experiment{begun: begun, marks: c.marks(), share: float64(c.Share), nominal: float64(c.Share), seen: newSample[uint32](marked), met: newCensus(met)}
 	x.tests = make([]userTest, len(x.marks))
 	for i := range x.marks {
 		x.tests[i] = newUserTest(&x.marks[i], alpha, c)
@@ -126,7 +127,7 @@ func (x *experiment) settle(usual *census) {
 			m.limit.settle(usual)
 		}
 	}
-	if share := x.met.share(x.share); share > x.share {
+	if share := x.met.share(x.nominal); share != x.share {
 		x.share = share
 		for i := range x.tests {
 			x.current(i).draw(share)

@@ -19,7 +19,8 @@ const (
 	errorsPart      = 0.45  // the first failure of each user
 	pairsPart       = 0.15  // pairs of which one failed
 	differencesPart = 0.1   // answers that differ
-	latencyPart     = 0.1   // all judged latencies and the size together
+	latencyPart     = 0.05  // all judged latencies and the size together, by the first slow answer of each user
+	frequencyPart   = 0.05  // the same, by how many of his answers are slow
 	stalledPart     = 0.05  // answers that do not come
 	classPart       = 0.015 // each class of answers
 	laterPart       = 0.25  // of each of these, for users looked at anew later on

@@ -79,7 +79,7 @@ type Figures struct {
 const (
 	Users   = "users"   // each user once, however often it happens to him
 	Pairs   = "pairs"   // requests that both sides were asked and answered differently
-	Answers = "answers" // pages of a user that were compared
+	Answers = "answers" // pages of a user that were compared; of a latency or the size, answers beyond the limit
 	Counts  = "counts"  // what a Count counts, of which users is not known
 )
 

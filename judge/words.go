@@ -55,15 +55,35 @@ func (t *Trial) praise(e *Evidence) string {
 	return strings.Join(texts, "; ") + ": nothing speaks for worse than tolerated" + t.caveat()
 }
 
+// frequencyWords: "of a user's answers 8.2 % took longer than p95 (377ms, 20 % longer tolerated) on containers, 5 % on vm".
+func (t *Trial) frequencyWords(s *Signal, f *frequencyTest) string {
+	words := "took longer than " + s.Name
+	switch s.Name {
+	case signalFirstByte:
+		words = "took longer to the first byte than p95"
+	case signalSize:
+		words = "were pages shorter than p5"
+	}
+	return fmt.Sprintf("of users' answers %s %s%s on %s, %s on %s", percent(ratio(float64(f.beyond[1]), float64(f.answers[1]))), words,
+		s.beyond(f.limit), t.criteria.New, percent(ratio(float64(f.beyond[0]), float64(f.answers[0]))), t.criteria.Old)
+}
+
+// beyond says in brackets where a limit is, if that is known.
+func (s *Signal) beyond(l *limit) string {
+	switch {
+	case s.Limit == 0:
+		return ""
+	case l.short:
+		return fmt.Sprintf(" (%s bytes, %s less tolerated)", thousands(uint64(s.Limit)), percent(l.growth))
+	}
+	return fmt.Sprintf(" (%s, %s longer tolerated)", short(s.Limit), percent(l.growth))
+}
+
 // userWords: "7 users failed on containers, 0 on vm".
 func (t *Trial) userWords(s *Signal, m *mark) string {
 	words := m.words
-	switch {
-	case m.limit == nil || s.Limit == 0:
-	case m.limit.short:
-		words += fmt.Sprintf(" (%s bytes, %s less tolerated)", thousands(uint64(s.Limit)), percent(m.limit.growth))
-	default:
-		words += fmt.Sprintf(" (%s, %s longer tolerated)", short(s.Limit), percent(m.limit.growth))
+	if m.limit != nil {
+		words += s.beyond(m.limit)
 	}
 	return fmt.Sprintf("%s %s on %s, %s on %s", users(s.New), words, t.criteria.New, thousands(s.Old), t.criteria.Old)
 }

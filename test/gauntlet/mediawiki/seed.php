@@ -13,7 +13,7 @@ class Seed extends Maintenance {
 		mt_srand(1);
 		$services = MediaWikiServices::getInstance();
 		$admin = User::newSystemUser('Admin', ['steal' => false]) ?? $services->getUserFactory()->newFromName('Admin');
-		for ($i = 0; $i < 40; $i++) {
+		for ($i = 0; $i < 80; $i++) {
 			$user = User::createNew("Writer$i");
 			$user->changeAuthenticationData(['username' => "Writer$i", 'password' => "Writer$i-password", 'retype' => "Writer$i-password"]);
 			$user->addToDatabase();

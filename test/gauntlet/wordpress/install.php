@@ -29,7 +29,7 @@ function words(int $n): string {
 }
 
 foreach (['reader' => 'subscriber', 'author' => 'author', 'editor' => 'editor'] as $name => $role) {
-	for ($i = 0; $i < 40; $i++) {
+	for ($i = 0; $i < 80; $i++) {
 		wp_insert_user(['user_login' => "$name$i", 'user_pass' => "$name$i-password", 'user_email' => "$name$i@blog.example", 'role' => $role]);
 	}
 }
