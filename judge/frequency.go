@@ -142,9 +142,10 @@ func (t *frequencyTest) due() bool {
 func (f *frequency) look(t *frequencyTest, most float64) {
 	t.looked = t.answers[0] + t.answers[1]
 	t.looks++
+	bets := newBets(t.limit.usually(), f.share, most)
 	least := math.Inf(1)
 	for left := range sets {
-		least = math.Min(least, f.outweighs(t, left, most))
+		least = math.Min(least, f.outweighs(t, left, bets))
 	}
 	t.value = least / float64(t.looks*(t.looks+1))
 }
@@ -160,31 +161,20 @@ func (u *frequencies) without(at, set int) (n, k int) {
 	return n, k
 }
 
-// outweighs is the e-value without a set and the next. Of two chances for a user to be on the new side the one
-// that lowers the wealth is taken: the higher one if he speaks against it.
-func (f *frequency) outweighs(t *frequencyTest, set int, most float64) float64 {
+// outweighs is the e-value without a set and the next.
+func (f *frequency) outweighs(t *frequencyTest, set int, bets *bets) float64 {
 	var logs [len(ratios)]float64
-	var up, down [len(ratios)]float64
-	usual := t.limit.usually()
-	for i, r := range ratios {
-		often := math.Min(usual*r.times, (1+usual)/2)
-		up[i], down[i] = r.power*math.Log(often/usual), r.power*math.Log((1-often)/(1-usual))
-	}
 	for _, u := range f.users.users {
 		n, k := u.without(t.at, set)
 		if n == 0 {
 			continue
 		}
+		factors := bets.on(n, k)
 		for i := range ratios {
-			ratio := float64(k)*up[i] + float64(n-k)*down[i]
-			ratio = math.Max(-boundedBy, math.Min(boundedBy, ratio))
-			share := f.share
-			if ratio > 0 {
-				share = most
-			}
-			logs[i] -= math.Log1p(share * math.Expm1(ratio))
 			if u.new {
-				logs[i] += ratio
+				logs[i] += factors[i].new
+			} else {
+				logs[i] += factors[i].old
 			}
 		}
 	}
