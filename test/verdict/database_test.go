@@ -31,10 +31,12 @@ func startDatabase(t *testing.T) *database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, "mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+data, "--auth-root-authentication-method=normal",
+	// A server that starts removes every temporary table in its tmpdir, also another's that starts beside it.
+	tmpdir := "--tmpdir=" + dir
+	run(t, "mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+data, tmpdir, "--auth-root-authentication-method=normal",
 		"--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=8M")
 	d := &database{port: port, socket: socket}
-	d.Process = process.Start(t, "mariadbd", exec.Command("mariadbd", "--no-defaults", "--user=root", "--datadir="+data,
+	d.Process = process.Start(t, "mariadbd", exec.Command("mariadbd", "--no-defaults", "--user=root", "--datadir="+data, tmpdir,
 		"--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--bind-address=127.0.0.1", "--port="+port, "--skip-name-resolve",
 		"--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0", "--max-connections=1000", "--log-warnings=0"))
 	d.Listening(t, address)

@@ -20,15 +20,17 @@ func StartDatabase(t *testing.T) *Database {
 	dir := Folder(t)
 	d := &Database{Socket: filepath.Join(dir, "db.sock")}
 	data := filepath.Join(dir, "data")
+	// A server that starts removes every temporary table in its tmpdir, also another's that starts beside it.
+	tmpdir := "--tmpdir=" + dir
 	Run(t, exec.Command("mariadb-install-db", "--no-defaults", "--user=root", "--skip-test-db",
-		"--auth-root-authentication-method=normal", "--datadir="+data))
+		"--auth-root-authentication-method=normal", "--datadir="+data, tmpdir))
 	if err := os.Chmod(dir, 0o755); err != nil { // PHP's user opens the socket here
 		t.Fatal(err)
 	}
 	// Durability is not what is tried here. The user is the test's own: the packages' one is there only if the whole server
 	// is installed, and a program that changes its user is no longer told that its parent has died.
 	server := start(t, "MariaDB", exec.Command("setpriv", "--pdeathsig=TERM",
-		"mariadbd", "--no-defaults", "--user=root", "--datadir="+data,
+		"mariadbd", "--no-defaults", "--user=root", "--datadir="+data, tmpdir,
 		"--socket="+d.Socket, "--pid-file="+filepath.Join(dir, "pid"), "--skip-networking", "--skip-log-bin",
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=256M", "--max-connections=200"))
 	process.Eventually(t, "MariaDB answers", func() bool {
