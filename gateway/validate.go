@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,8 +44,8 @@ func (c *Config) Validate() error {
 
 // isPage tells whether a browser can be sent there without anything being run.
 func isPage(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+	u, ok := setting.WebURL(text)
+	return ok && u.User == nil
 }
 
 func (c *Config) validatePrometheus(p *problems) {

@@ -62,7 +62,11 @@ func newServer(config Config) (*server, error) {
 		}
 		pool.TLSClientConfig = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	}
-	client, err := api.NewClient(api.Config{Address: config.URL, RoundTripper: &transport{pool, config.TokenFile}})
+	client, err := api.NewClient(api.Config{Address: config.URL, Client: &http.Client{
+		Transport: &transport{pool, config.TokenFile},
+		// A redirect could carry the token elsewhere, and one to a login page is no answer.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("prometheus.url: %w", err)
 	}
@@ -79,7 +83,7 @@ func (c *Client) Every() time.Duration {
 }
 
 // Count is the figure that a query comes to now. It is an error if there is no figure (ErrUnknown), or more than
-// one, and if the server does not answer in time.
+// one, if the server warns of it, and if it does not answer in time.
 func (c *Client) Count(ctx context.Context, query string) (float64, error) {
 	s := c.server.Load()
 	if s == nil {
@@ -87,12 +91,14 @@ func (c *Client) Count(ctx context.Context, query string) (float64, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	value, _, _, err := s.api.Query(ctx, query, time.Time{})
+	value, warnings, _, err := s.api.Query(ctx, query, time.Time{})
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return 0, fmt.Errorf("%s does not answer within %s", s.config.URL, s.config.Timeout)
 	case err != nil:
 		return 0, fmt.Errorf("%s: %w", s.config.URL, err)
+	case len(warnings) > 0: // one of several servers behind it has not answered, say
+		return 0, fmt.Errorf("%s warns that the figure may be wrong: %s", s.config.URL, strings.Join(warnings, "; "))
 	}
 	return figure(value)
 }

@@ -59,8 +59,10 @@ func TestTheOneFigure(t *testing.T) {
 		"half an answer": {answer: `{"status":"success","data":{"resultType":"vector"`, err: "http://"},
 		"without an end": {answer: `{"status":"success","data":"` + strings.Repeat("x", 2*longestAnswer) + `"}`, err: "longer than"},
 		"nothing":        {answer: "", err: "http://"},
-		"null":           {answer: "null", err: "says nothing"},
-		"null data":      {answer: `{"status":"success","data":null}`, err: "says nothing"},
+		"a part": {answer: strings.Replace(result("scalar", `[1, "7"]`), "{", `{"warnings":["store-2 does not answer"],`, 1),
+			err: "may be wrong: store-2 does not answer"},
+		"null":      {answer: "null", err: "says nothing"},
+		"null data": {answer: `{"status":"success","data":null}`, err: "says nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := serve(t, says(c.answer)).Count(t.Context(), "up")
@@ -100,6 +102,23 @@ func TestWhatIsSent(t *testing.T) {
 	}
 	if _, err := client.Count(t.Context(), "up"); err == nil || !strings.Contains(err.Error(), "tokenFile") {
 		t.Errorf("without its token: %v", err)
+	}
+}
+
+func TestTheTokenStaysWithTheServer(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("asked elsewhere, with %q", r.Header.Get("Authorization"))
+	}))
+	defer elsewhere.Close()
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+	}, func(c *Config) { c.TokenFile = token })
+	if _, err := client.Count(t.Context(), "up"); err == nil || !strings.Contains(err.Error(), "307") {
+		t.Errorf("redirected: %v", err)
 	}
 }
 

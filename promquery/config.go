@@ -3,7 +3,6 @@ package promquery
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"time"
 
@@ -33,8 +32,7 @@ func (c *Config) Validate() error {
 			problems = append(problems, &setting.Problem{Path: setting.Path{key}, What: what, Remedy: remedy})
 		}
 	}
-	u, err := url.Parse(c.URL)
-	valid := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.RawQuery == "" && u.Fragment == ""
+	u, valid := setting.WebURL(c.URL)
 	check(valid, "url", fmt.Sprintf("%q is not the URL of a server", c.URL), "write http://HOST:PORT, with no query and no fragment")
 	check(!valid || u.User == nil, "url", "holds a password", "write the token into a file and name it as tokenFile")
 	check(c.Every >= time.Second, "every", fmt.Sprintf("%s is too often", c.Every), "write 1s or more; metrics change as often as they are scraped")
