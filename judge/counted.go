@@ -66,11 +66,9 @@ func newCountTest(c Count, share, threshold float64) *countTest {
 	t.PerUser = max(t.PerUser, 1)
 	if c.Fewer {
 		t.chance = (1 - share) / (1 - share + share*math.Max(1-float64(c.Tolerance), 0))
+		t.wanted = t.toSee()
 	} else {
 		t.chance = share * (1 + float64(c.Tolerance)) / (share*(1+float64(c.Tolerance)) + 1 - share)
-	}
-	if c.Fewer {
-		t.wanted = t.toSee()
 	}
 	return t
 }
@@ -141,9 +139,9 @@ func (t *Trial) uncounted() []Need {
 		name := c.signal()
 		switch {
 		case !c.asked:
-			list = append(list, Need{What: name, Text: name + " is not known yet"})
+			list = append(list, Need{What: c.Name, Text: name + " is not known yet"})
 		case c.problem != "":
-			list = append(list, Need{What: name, Text: name + " is not known: " + c.problem})
+			list = append(list, Need{What: c.Name, Text: name + " is not known: " + c.problem})
 		case c.old+c.new < c.wanted:
 			have, want := uint64(c.old+c.new), uint64(c.wanted)
 			list = append(list, Need{What: c.Name, Have: have, Want: want, Counted: true,

@@ -58,13 +58,11 @@ func (c *Config) Validate() error {
 	names := map[string]bool{}
 	for i := range c.Signals {
 		s := &c.Signals[i]
-		within := func(ok bool, key, what, remedy string) {
-			if !ok {
-				problems = append(problems, &setting.Problem{Path: setting.Path{"signals", i, key}, What: what, Remedy: remedy})
-			}
+		problems = append(problems, setting.Under(s.Validate(), "signals", i))
+		if names[s.Name] {
+			problems = append(problems, &setting.Problem{Path: setting.Path{"signals", i, "name"},
+				What: fmt.Sprintf("another signal is named %q", s.Name), Remedy: "give every signal a name of its own"})
 		}
-		s.validate(within)
-		within(!names[s.Name], "name", fmt.Sprintf("another signal is named %q", s.Name), "give every signal a name of its own")
 		names[s.Name] = true
 	}
 	return errors.Join(problems...)

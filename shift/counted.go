@@ -2,6 +2,7 @@ package shift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -37,7 +38,14 @@ const (
 	sinceWord = "{since}"
 )
 
-func (s *Signal) validate(check func(ok bool, key, what, remedy string)) {
+// Validate says everything that is wrong with s as *setting.Problem, joined, or returns nil.
+func (s *Signal) Validate() error {
+	var problems []error
+	check := func(ok bool, key, what, remedy string) {
+		if !ok {
+			problems = append(problems, &setting.Problem{Path: setting.Path{key}, What: what, Remedy: remedy})
+		}
+	}
 	check(setting.IsName(s.Name), "name", fmt.Sprintf("%q is not a name", s.Name), "use letters, digits, - _ and .")
 	for _, word := range []string{sideWord, sinceWord} {
 		check(strings.Contains(s.Query, word), "query", fmt.Sprintf("does not say %s", word),
@@ -46,6 +54,7 @@ func (s *Signal) validate(check func(ok bool, key, what, remedy string)) {
 	check(s.Worse == fewer || s.Worse == more, "worse", fmt.Sprintf("%q is neither fewer nor more", s.Worse), "write fewer or more")
 	check(s.Worse != fewer || s.Tolerate < 1, "tolerate", fmt.Sprintf("%s fewer is nothing at all", s.Tolerate), "write less than 100%")
 	check(s.PerUser >= 1, "perUser", fmt.Sprintf("%d is less than one user's first", s.PerUser), "write 1 or more")
+	return errors.Join(problems...)
 }
 
 func (s *Signal) count() judge.Count {
@@ -95,7 +104,7 @@ func (c *Controller) ask(r *route, w *judge.Window, now time.Time) {
 		return
 	}
 	r.counting.next = now.Add(every)
-	since := now.Sub(r.record.Entered) - lateRounds*every
+	since := now.Sub(r.begun) - lateRounds*every
 	if since < every {
 		return
 	}

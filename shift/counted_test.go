@@ -80,6 +80,40 @@ func TestASignalRollsBack(t *testing.T) {
 	})
 }
 
+// TestASignalIsCountedSinceTheStageIsJudged: setting the share that is there begins a hold anew, but no verdict.
+func TestASignalIsCountedSinceTheStageIsJudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shopkeeper{vm: 1, new: 1}
+		w := selling(t, s)
+		defer w.stop()
+		w.must(w.Pause(t.Context(), "wiki", somebody, ""))
+		wait(3 * time.Minute)
+		w.must(w.Set(t.Context(), "wiki", 0.5, somebody, ""))
+		wait(20 * time.Second)
+		s.set(func() {
+			var seconds float64
+			last := s.queries[len(s.queries)-1]
+			if _, err := fmt.Sscanf(strings.Fields(last)[2], "%fs", &seconds); err != nil || seconds < 120 {
+				t.Errorf("after three minutes: %q, %v", last, err)
+			}
+		})
+	})
+}
+
+// TestWhatOthersCountComesAtAnUnknownRate: a verdict that waits for orders does not reckon them by the requests.
+func TestWhatOthersCountComesAtAnUnknownRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shopkeeper{vm: 0.01, new: 0.01}
+		w := selling(t, s)
+		defer w.stop()
+		wait(10 * time.Minute)
+		w.expect(Shifting, 0.5)
+		if now := w.now(); !strings.Contains(now.Reason, "orders needed") || strings.Contains(now.Next, "more orders") {
+			t.Errorf("reason %q, next %q", now.Reason, now.Next)
+		}
+	})
+}
+
 func TestASignalThatIsNotKnownHoldsUpAPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &shopkeeper{vm: 1, new: 1, err: errors.New("connection refused")}

@@ -85,7 +85,7 @@ func (r *route) waitsFor(now time.Time, blind bool) string {
 func (r *route) slowest(rates Rates) (need judge.Need, rate float64, more bool) {
 	evidence, _ := r.found.evidence.(judge.Evidence)
 	for _, n := range evidence.Missing {
-		if n.Have >= n.Want || n.Users { // how fast new users come nobody knows
+		if n.Have >= n.Want || n.Users || n.Counted { // how fast new users come, or orders, nobody knows
 			continue
 		}
 		comes := rates.New
