@@ -53,5 +53,5 @@ type Tolerance struct {
 
 // JudgesTime reports whether any latency is judged.
 func (t *Tolerance) JudgesTime() bool {
-	return t.P50 != nil || t.P95 != nil || t.P99 != nil || t.FirstByte != nil
+	return len((&Criteria{Tolerance: *t}).latencies()) > 0
 }
