@@ -83,10 +83,9 @@ func TestASignalRollsBack(t *testing.T) {
 // TestASignalIsCountedSinceTheStageIsJudged: setting the share that is there begins a hold anew, but no verdict.
 func TestASignalIsCountedSinceTheStageIsJudged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &shopkeeper{vm: 1, new: 1}
+		s := &shopkeeper{vm: 1, new: 1, err: errors.New("no pass yet")}
 		w := selling(t, s)
 		defer w.stop()
-		w.must(w.Pause(t.Context(), "wiki", somebody, ""))
 		wait(3 * time.Minute)
 		w.must(w.Set(t.Context(), "wiki", 0.5, somebody, ""))
 		wait(time.Minute)
