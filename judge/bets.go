@@ -6,15 +6,26 @@ import "math"
 // users, and logarithms take long.
 type bets struct {
 	up, down    [len(ratios)]float64 // what an answer beyond the limit, and another, adds to the logarithm of L
-	share, most float64
+	least, most float64              // the chance for a user seen to be on the new side
 	known       map[[2]int]*factors
 }
 
 // factors of each ratio, for a user of the new side and for one of the old side.
 type factors [len(ratios)]struct{ new, old float64 }
 
-func newBets(usual, share, most float64) *bets {
-	b := &bets{share: share, most: most, known: map[[2]int]*factors{}}
+// add multiplies wealths, as logarithms, by the factors for a user.
+func (f *factors) add(logs *[len(ratios)]float64, new bool) {
+	for i := range f {
+		if new {
+			logs[i] += f[i].new
+		} else {
+			logs[i] += f[i].old
+		}
+	}
+}
+
+func newBets(usual, least, most float64) *bets {
+	b := &bets{least: least, most: most, known: map[[2]int]*factors{}}
 	for i, r := range ratios {
 		often := math.Min(usual*r.times, (1+usual)/2)
 		b.up[i], b.down[i] = r.power*math.Log(often/usual), r.power*math.Log((1-often)/(1-usual))
@@ -33,7 +44,7 @@ func (b *bets) on(n, k int) *factors {
 	for i := range ratios {
 		ratio := float64(k)*b.up[i] + float64(n-k)*b.down[i]
 		ratio = math.Max(-boundedBy, math.Min(boundedBy, ratio))
-		share := b.share
+		share := b.least
 		if ratio > 0 {
 			share = b.most
 		}

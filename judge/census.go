@@ -91,12 +91,22 @@ func sizeBucket(size int64) int {
 
 // share is the new side's part of the users if that is beyond chance above the given one, else the given one.
 func (c *census) share(nominal float64) float64 {
-	all := float64(c.old + c.new)
-	expected := nominal * all
-	if new := float64(c.new); new > expected+beyond*math.Sqrt(expected*(1-nominal)+1) {
-		return new / all
+	_, most := c.shares(nominal)
+	return most
+}
+
+// shares are the least and the most that may be the chance with which a user seen is on the new side: the given one, and the
+// new side's part of the users if that is beyond chance.
+func (c *census) shares(nominal float64) (least, most float64) {
+	all, new := float64(c.old+c.new), float64(c.new)
+	chance := beyond * math.Sqrt(nominal*all*(1-nominal)+1)
+	switch {
+	case new > nominal*all+chance:
+		return nominal, new / all
+	case new < nominal*all-chance:
+		return new / all, nominal
 	}
-	return nominal
+	return nominal, nominal
 }
 
 // served is how many users each side has served.

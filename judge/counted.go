@@ -43,9 +43,7 @@ const (
 // product over one user's is then the bet on him to a power of at most 1, which is expected to be at most 1 by
 // Jensen's inequality.
 //
-// That holds at any one moment. When it is looked at is chosen without regard to the sides, whenever there is half
-// as much again in all, and the n-th look costs a factor n(n+1): a union bound over looks, since a user who is
-// known to be on one side can make the product grow for sure.
+// That holds at any one moment: see looks.
 type countTest struct {
 	Count
 	chance    float64 // that what is counted is of the kind that speaks against the new side
@@ -54,9 +52,8 @@ type countTest struct {
 	wanted float64 // on both sides together, to see that the new side has none at all; 0: more are worse
 
 	old, new float64
-	looked   float64 // on both sides together at the last look
-	looks    int
-	value    float64 // at the last look, less its price
+	looks    looks   // at what is counted on both sides together
+	value    float64 // at the last one, less its price
 	asked    bool
 	problem  string
 }
@@ -75,12 +72,12 @@ func newCountTest(c Count, share, threshold float64) *countTest {
 
 // toSee is how many the old side must have for it to be seen that the new side has none.
 func (t *countTest) toSee() float64 {
-	n, all := 1.0, float64(firstLook)
-	for all < 1e9 && t.outweighs(all, 0)/(n*(n+1)) < t.threshold {
-		n++
-		all *= nextLook
+	var l looks
+	for all := float64(firstLook); ; all *= nextLook {
+		if all > 1e9 || t.outweighs(all, 0)/l.take(all) >= t.threshold {
+			return math.Ceil(all)
+		}
 	}
-	return math.Ceil(all)
 }
 
 // take reads the figures as they are now. They need not be whole numbers, and may be corrected downwards.
@@ -94,13 +91,9 @@ func (t *countTest) take(c *Counted) {
 		return
 	}
 	t.old, t.new = c.Old, c.New
-	all := t.old + t.new
-	if all < firstLook || all < t.looked*nextLook {
-		return
+	if all := t.old + t.new; t.looks.due(all, firstLook, nextLook) {
+		t.value = t.outweighs(t.old, t.new) / t.looks.take(all)
 	}
-	t.looked = all
-	t.looks++
-	t.value = t.outweighs(t.old, t.new) / float64(t.looks*(t.looks+1))
 }
 
 func counts(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }

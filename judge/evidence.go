@@ -69,9 +69,9 @@ func (t *Trial) signals() []Signal {
 			}
 		}
 	}
-	if t.frequency != nil {
-		for i := range t.frequency.tests {
-			list = append(list, t.frequencySignal(&t.frequency.tests[i]))
+	if t.frequencies != nil {
+		for _, test := range t.frequencies.loudest() {
+			list = append(list, t.frequencySignal(test))
 		}
 	}
 	if t.reference != nil {

@@ -16,8 +16,7 @@ import (
 // to do with each other. L is the likelihood ratio of a binomial rate that is some times as high, to a power, since
 // answers to one user are alike, and bounded, so that no user is more than a few others.
 //
-// As in a countTest the moments are chosen without regard to the sides, and the n-th costs a factor n(n+1): what a
-// user will meet is known once his side is.
+// The moments are looks.
 //
 // What lasts no longer than slowFor must not decide. Blocks of that length are dealt out to six sets by turns, so
 // that such a time falls into two that follow each other. They are left out, any two such, and the least e-value counts.
@@ -26,13 +25,11 @@ import (
 // R. A. Fisher and the others named at experiment: placement by lot as the only assumption.
 type frequencyTest struct {
 	limit     *limit
-	at        int // the place of its figures in a user's frequencies
 	threshold float64
 
 	answers, beyond [2]uint64 // on the old side, on the new one
-	looked          uint64    // answers on both sides at the last look
-	looks           int
-	value           float64 // at the last look, less its price
+	looks           looks     // at answers on both sides together
+	value           float64   // at the last one, less its price
 }
 
 const (
@@ -41,7 +38,8 @@ const (
 	mostAnswers  = 200
 	firstAnswers = 400    // on both sides together before the first look,
 	nextAnswers  = 1.4    // times as many for the next,
-	soonAnswers  = 20_000 // or so many more
+	soonAnswers  = 20_000 // or so many more,
+	leastAnswers = 1.1    // but so many times as many
 	boundedBy    = 3      // the logarithm of L
 )
 
@@ -49,57 +47,56 @@ const (
 // is taken of the likelihood ratio.
 var ratios = [...]struct{ times, power float64 }{{1.4, 1}, {1.4, 0.3}, {2.5, 1}, {2.5, 0.3}}
 
-// frequencies of one user: for each limit and each set how many answers, and how many of them beyond.
-type frequencies struct {
+// waits are a user's: for each limit and each set how many answers, and how many of them beyond.
+type waits struct {
 	new  bool
 	done bool // he has met a failure: what he sees from then on depends on his side
 	of   [mostLimits][sets]struct{ n, k uint8 }
 }
 
-// A frequency judges all limits of a stage by frequencyTests.
+// A frequency judges all limits of a stage by frequencyTests, from some moment on.
 type frequency struct {
 	tests []frequencyTest
 	share float64
-	users sample[*frequencies]
+	users sample[*waits]
+	usual census // of the answers since
 	block time.Duration
 	since time.Duration // the present block began
 	set   int
+	turn  int // the test whose turn it is to look
 }
 
 func newFrequency(c *Criteria, alpha float64) *frequency {
 	limits := c.limits()
-	f := &frequency{share: float64(c.Share), users: newSample[*frequencies](marked), block: c.Tolerance.SlowFor}
-	for i, l := range limits {
-		f.tests = append(f.tests, frequencyTest{limit: l, at: i, threshold: float64(len(limits)) / alpha, value: 1})
+	f := &frequency{share: float64(c.Share), users: newSample[*waits](marked), usual: newCensus(met), block: c.Tolerance.SlowFor}
+	for _, l := range limits {
+		f.tests = append(f.tests, frequencyTest{limit: l, threshold: float64(len(limits)) / alpha, value: 1})
 	}
 	return f
 }
 
-// add takes the events of a window. most is the chance with which a user seen is on the new side where that is above the
-// share.
-func (f *frequency) add(w *Window, usual *census, most float64) {
+// add takes the events of a window.
+func (f *frequency) add(w *Window) {
 	for i := range f.tests {
-		f.tests[i].limit.settle(usual)
+		f.tests[i].limit.settle(&f.usual)
 	}
 	for i := range w.Events {
-		if e := &w.Events[i]; !e.Ahead && f.users.holds(e.User) {
+		e := &w.Events[i]
+		f.usual.add(e)
+		if !e.Ahead && f.users.holds(e.User) {
 			f.event(e)
 		}
 	}
 	if f.since += w.Span; w.Span == 0 || f.since >= f.block {
 		f.since, f.set = 0, (f.set+1)%sets
 	}
-	for i := range f.tests {
-		if t := &f.tests[i]; t.due() {
-			f.look(t, most)
-		}
-	}
+	f.look()
 }
 
 func (f *frequency) event(e *Event) {
 	u := f.users.users[e.User]
 	if u == nil {
-		u = &frequencies{new: e.New}
+		u = &waits{new: e.New}
 		f.users.put(e.User, u)
 	}
 	if u.done {
@@ -119,7 +116,7 @@ func (f *frequency) event(e *Event) {
 		if t.limit.old < 0 || value < 0 {
 			continue
 		}
-		of := &u.of[t.at][f.set]
+		of := &u.of[i][f.set]
 		of.n++
 		t.answers[side]++
 		if t.limit.beyond(value, e.New) {
@@ -135,52 +132,61 @@ func (f *frequency) event(e *Event) {
 
 // due reports whether it is time to look, which does not depend on who is where.
 func (t *frequencyTest) due() bool {
-	all := t.answers[0] + t.answers[1]
-	return all >= firstAnswers && (float64(all) >= nextAnswers*float64(t.looked) || all-t.looked >= soonAnswers)
-}
-
-func (f *frequency) look(t *frequencyTest, most float64) {
-	t.looked = t.answers[0] + t.answers[1]
-	t.looks++
-	bets := newBets(t.limit.usually(), f.share, most)
-	least := math.Inf(1)
-	for left := range sets {
-		least = math.Min(least, f.outweighs(t, left, bets))
+	all := float64(t.answers[0] + t.answers[1])
+	growth := nextAnswers
+	if all >= t.looks.at+soonAnswers {
+		growth = leastAnswers
 	}
-	t.value = least / float64(t.looks*(t.looks+1))
+	return t.looks.due(all, firstAnswers, growth)
 }
 
-// without is how many answers there were to a user, and how many beyond the limit, but for a set and the next.
-func (u *frequencies) without(at, set int) (n, k int) {
-	for i, of := range u.of[at] {
-		if i != set && i != (set+1)%sets {
-			n += int(of.n)
-			k += int(of.k)
+// look looks by the next test for which it is time: one in a window, since all users are gone through.
+func (f *frequency) look() {
+	for range f.tests {
+		at := f.turn
+		f.turn = (f.turn + 1) % len(f.tests)
+		if t := &f.tests[at]; t.due() {
+			price := t.looks.take(float64(t.answers[0] + t.answers[1]))
+			least, most := f.usual.shares(f.share)
+			t.value = f.outweighs(at, newBets(t.limit.usually(), least, most)) / price
+			return
 		}
 	}
-	return n, k
 }
 
-// outweighs is the e-value without a set and the next.
-func (f *frequency) outweighs(t *frequencyTest, set int, bets *bets) float64 {
-	var logs [len(ratios)]float64
+// outweighs is the e-value of a test by all its users: the least of those without one set and the next.
+func (f *frequency) outweighs(test int, bets *bets) float64 {
+	var logs [sets][len(ratios)]float64
 	for _, u := range f.users.users {
-		n, k := u.without(t.at, set)
-		if n == 0 {
+		of := &u.of[test]
+		var all, beyond int
+		for _, one := range of {
+			all += int(one.n)
+			beyond += int(one.k)
+		}
+		if all == 0 {
 			continue
 		}
-		factors := bets.on(n, k)
-		for i := range ratios {
-			if u.new {
-				logs[i] += factors[i].new
-			} else {
-				logs[i] += factors[i].old
+		for left := range sets {
+			next := (left + 1) % sets
+			n, k := all-int(of[left].n)-int(of[next].n), beyond-int(of[left].k)-int(of[next].k)
+			if n > 0 {
+				bets.on(n, k).add(&logs[left], u.new)
 			}
 		}
 	}
+	least := ceiling
+	for left := range sets {
+		least = math.Min(least, mixed(&logs[left]))
+	}
+	return least
+}
+
+// mixed is the wealth of all bets together, each begun with an equal part.
+func mixed(logs *[len(ratios)]float64) float64 {
 	sum := 0.0
 	for _, l := range logs {
 		sum += math.Exp(math.Min(l, 600)) / float64(len(ratios))
 	}
-	return math.Min(sum, ceiling)
+	return sum
 }

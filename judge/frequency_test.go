@@ -2,6 +2,7 @@ package judge
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -34,17 +35,11 @@ func browsing(r *rand.Rand, share, slow, slower float64, users, each int) []Even
 // condemned judges events, a hundred a second, by the frequencies alone, and says after how many events they condemned; -1: never.
 func condemned(c Criteria, alpha float64, events []Event) int {
 	c = c.withDefaults()
-	usual, f := newCensus(remembered), newFrequency(&c, alpha)
+	f := newFrequencies(&c, alpha)
 	for i := 0; i+100 <= len(events); i += 100 {
-		w := &Window{Span: time.Second, Events: events[i : i+100]}
-		for j := range w.Events {
-			usual.add(&w.Events[j])
-		}
-		f.add(w, &usual, float64(c.Share))
-		for j := range f.tests {
-			if f.tests[j].value >= f.tests[j].threshold {
-				return i + 100
-			}
+		f.add(&Window{Span: time.Second, Events: events[i : i+100]})
+		if f.failed() != "" {
+			return i + 100
 		}
 	}
 	return -1
@@ -88,5 +83,57 @@ func TestASlowTimeDoesNotDecide(t *testing.T) {
 	}
 	if at := condemned(c, 0.05, events); at >= 0 {
 		t.Errorf("condemned after %d answers", at)
+	}
+}
+
+// TestAnOutageDoesNotBlind: every user has met a failure, on either side, before the new side becomes slow.
+func TestAnOutageDoesNotBlind(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 32))
+	c := Criteria{Share: 0.25, Tolerance: Tolerance{SlowFor: 2 * time.Second, P95: defaults().P95}}
+	events := browsing(r, 0.25, 0.05, 1, 1000, 40)
+	begun, slow := len(events)/2, int16(Bucket(3*time.Second))
+	failed := map[uint64]bool{}
+	for i := range events {
+		e := &events[i]
+		switch {
+		case i < begun:
+			e.Failed, failed[e.User] = !failed[e.User], true
+		case e.New && r.Float64() < 0.2:
+			e.First, e.Last = slow, slow
+		}
+	}
+	at := condemned(c, 0.001*frequencyPart, events)
+	t.Logf("condemned %d answers after it was slow", at-begun)
+	if at < begun {
+		t.Errorf("condemned after %d of %d answers, slow after %d (-1: never)", at, len(events), begun)
+	}
+}
+
+// TestUsersWhoAreNotSeen: half of the new side's users have never come, which does not make the side slow.
+func TestUsersWhoAreNotSeen(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 33))
+	c := Criteria{Share: 0.5, Tolerance: Tolerance{SlowFor: 2 * time.Second, P95: defaults().P95}}
+	for range 5 {
+		events := browsing(r, 0.5, 0.05, 1, 2000, 10)
+		events = slices.DeleteFunc(events, func(e Event) bool { return e.New && e.User%2 == 0 })
+		if at := condemned(c, 0.05, events); at >= 0 {
+			t.Errorf("condemned after %d answers", at)
+		}
+	}
+}
+
+// BenchmarkLook is one look at one limit, with as many users as are remembered.
+func BenchmarkLook(b *testing.B) {
+	c := Criteria{Share: 0.25, Tolerance: defaults()}.withDefaults()
+	f := newFrequency(&c, 0.001)
+	for _, e := range browsing(rand.New(rand.NewPCG(8, 34)), 0.25, 0.05, 1, marked, 20) {
+		f.add(&Window{Events: []Event{e}})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		least, most := f.usual.shares(f.share)
+		f.outweighs(0, newBets(f.tests[0].limit.usually(), least, most))
 	}
 }

@@ -24,7 +24,7 @@ type Trial struct {
 	old, new    Tally
 	missed      uint64
 	usual       census
-	frequency   *frequency    // nil but in a stage with users on both sides
+	frequencies *frequencies  // nil but in a stage with users on both sides
 	experiments []*experiment // the first, and some of those that began later
 	begun       int           // experiments after the first
 	latest      int64         // when the latest request began that was told
@@ -56,7 +56,7 @@ func NewTrial(c Criteria) *Trial {
 	case c.Mirror:
 		part = mirrorPairsPart
 	case c.split():
-		t.frequency = newFrequency(&t.criteria, c.Alpha*frequencyPart)
+		t.frequencies = newFrequencies(&t.criteria, c.Alpha*frequencyPart)
 		t.experiments = []*experiment{newExperiment(&t.criteria, c.Alpha*(1-laterPart), 0)}
 	case c.Reference != nil:
 		t.reference = newReferenceTest(c.Reference, c.Alpha*errorsPart, tolerated)
@@ -90,8 +90,8 @@ func (t *Trial) Add(w *Window) (failed bool) {
 	for _, x := range t.experiments {
 		x.add(w, &t.usual)
 	}
-	if t.frequency != nil {
-		t.frequency.add(w, &t.usual, t.experiments[0].share)
+	if t.frequencies != nil {
+		t.frequencies.add(w)
 	}
 	if t.reference != nil {
 		t.reference.add(w)
@@ -169,11 +169,9 @@ func (t *Trial) worst() string {
 			return x.failed
 		}
 	}
-	if t.frequency != nil {
-		for i := range t.frequency.tests {
-			if f := &t.frequency.tests[i]; f.value >= f.threshold {
-				return f.limit.name
-			}
+	if t.frequencies != nil {
+		if name := t.frequencies.failed(); name != "" {
+			return name
 		}
 	}
 	for _, p := range t.pairs {
