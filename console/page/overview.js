@@ -131,12 +131,9 @@ export function overview(main) {
     const top = rows.getBoundingClientRect().top;
     first = Math.max(0, Math.floor(-top / height) - 3);
     last = Math.min(list.length - 1, Math.ceil((innerHeight - top) / height) + 3);
-    const wanted = new Set();
-    let others = 0;
-    for (let i = first; i <= last; i++) {
-      if (!shown.has(list[i].name) && ++others > most) { last = i - 1; plan(); break; }
-      wanted.add(list[i].name);
-    }
+    const end = upTo(most);
+    if (end < last) { last = end; plan(); }
+    const wanted = new Set(list.slice(first, last + 1).map((one) => one.name));
     rows.style.paddingTop = `${first * height}px`;
     rows.style.paddingBottom = `${Math.max(0, list.length - 1 - last) * height}px`;
     for (const [name, row] of shown) {
@@ -155,6 +152,16 @@ export function overview(main) {
       row.show(state.routes.get(list[i].name), i, patterns(list[i].name));
     }
     if (active && document.activeElement !== active && rows.contains(active)) active.focus({ preventScroll: true });
+  }
+
+  // upTo is the last row to draw with so many that are not shown yet: all of them, if one that is shown would go.
+  function upTo(most) {
+    let others = 0;
+    for (let i = first; i <= last; i++) {
+      if (shown.has(list[i].name) || ++others <= most) continue;
+      return list.slice(i, last + 1).some((one) => shown.has(one.name)) ? last : i - 1;
+    }
+    return last;
   }
 
   function measure() {

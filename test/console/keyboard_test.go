@@ -1,6 +1,8 @@
 package console
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"yadokari/shift"
@@ -95,4 +97,32 @@ func TestAWholeShiftByKeyboard(t *testing.T) {
 	b.wait(`document.querySelector(".entry")`)
 	b.press("t")
 	b.wait(`document.documentElement.dataset.theme === "light"`)
+}
+
+// TestTheFocusStaysWhileTheListMoves: a dozen rows come into sight at once, above one that has the focus.
+func TestTheFocusStaysWhileTheListMoves(t *testing.T) {
+	var routes strings.Builder
+	for i := range 80 {
+		fmt.Fprintf(&routes, "\n    - {name: part-%02d, match: [/part-%02d/], shift: {stages: [100%%]}}", i, i)
+	}
+	s := newSite(t, routes.String())
+	b := open(t, 1280, 900)
+	b.visit(s.page())
+	b.wait(`document.querySelectorAll(".rows .row").length > 8`)
+	b.do("scroll down", evaluateOnly(`scrollTo(0, 40 * document.querySelector(".rows .row").offsetHeight)`))
+	b.wait(`!document.querySelector("[data-route=part-08]") && document.querySelectorAll(".rows .row").length > 8`)
+	b.do("focus a row and follow it", evaluateOnly(`
+		window.row = document.querySelectorAll(".rows .row")[4];
+		window.name = row.dataset.route;
+		row.querySelector("a").focus();
+		window.lost = 0;
+		new MutationObserver((all) => { for (const one of all) for (const gone of one.removedNodes) if (gone === row) lost++; })
+			.observe(document.querySelector(".rows"), { childList: true });`))
+	b.do("scroll up", evaluateOnly(`
+		window.first = document.querySelector(".rows .row").dataset.route;
+		scrollBy(0, -10 * row.offsetHeight)`))
+	b.wait(`[...document.querySelectorAll(".rows .row")].findIndex((one) => one.dataset.route === first) >= 9`)
+	if got := b.text(`(document.activeElement.textContent === name) + " " + lost`); got != "true 0" {
+		t.Errorf("the focus is on its row, which was taken away so often: %s", got)
+	}
 }
