@@ -11,6 +11,7 @@ type account struct {
 	placed *placement
 	point  uint64 // of the user's key
 	began  int64  // when the request began; see judge.Event
+	method string
 	side   side
 	ahead  bool // it was the list that placed the user
 	judged bool // the verdict is to be told
@@ -18,7 +19,8 @@ type account struct {
 
 // account is that of the exchange's first attempt.
 func (x *exchange) account() account {
-	return account{route: x.route, placed: x.placed, point: x.point, began: int64(x.started.Sub(x.gateway.born)), side: x.side, ahead: x.ahead, judged: x.judged()}
+	return account{route: x.route, placed: x.placed, point: x.point, began: int64(x.started.Sub(x.gateway.born)),
+		method: x.r.Method, side: x.side, ahead: x.ahead, judged: x.judged()}
 }
 
 // enter counts the attempt, and reports whether the verdict is to hear of it. Its users may have been moved meanwhile: what
@@ -42,6 +44,6 @@ func (to *account) tell(r *result, other judge.Other) {
 		return
 	}
 	to.placed.evidence.tell(judge.Event{
-		User: to.point, Began: to.began, New: to.side == newSide, Ahead: to.ahead, Answer: r.answer(), Other: other,
+		User: to.point, Began: to.began, New: to.side == newSide, Ahead: to.ahead, Changes: changes(to.method), Answer: r.answer(), Other: other,
 	})
 }

@@ -35,7 +35,7 @@ func (q *asked) classOf(status int, h http.Header) judge.Class {
 	case status < 200:
 		return 0
 	case status < 300:
-		if q.changes() {
+		if changes(q.method) {
 			return judge.Form
 		}
 	case status < 400:
@@ -55,12 +55,12 @@ func (q *asked) classOf(status int, h http.Header) judge.Class {
 }
 
 // changes reports whether the method is one that changes something.
-func (q *asked) changes() bool {
-	switch q.method {
+func changes(method string) bool {
+	switch method {
 	case http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return safetyOf(q.method) == unsafe
+	return safetyOf(method) == unsafe
 }
 
 // redirect is where a redirect leads, as far as that is judged.

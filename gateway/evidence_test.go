@@ -402,3 +402,15 @@ func TestEventsSayWhenTheyBegan(t *testing.T) {
 		t.Errorf("%+v", events)
 	}
 }
+
+// TestEventsSayWhatChanges: the verdict judges forms among themselves.
+func TestEventsSayWhatChanges(t *testing.T) {
+	r := newRig(t)
+	r.share(0.5)
+	for method, want := range map[string]bool{"GET": false, "HEAD": false, "POST": true, "PUT": true, "DELETE": true, "PATCH": true, "PROPFIND": false} {
+		r.do(method, "/", "")
+		if e := r.told(1)[0]; e.Changes != want {
+			t.Errorf("%s: changes %t", method, e.Changes)
+		}
+	}
+}

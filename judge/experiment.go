@@ -43,7 +43,8 @@ type experiment struct {
 	lasts time.Duration // how long it has lasted
 
 	requests uint64  // of the new side
-	unmarked float64 // of them, by users without any mark
+	unmarked float64 // of them, by users without any mark,
+	changes  float64 // and of these, those that change something
 	failed   string  // the mark that has reached its threshold
 }
 
@@ -51,7 +52,7 @@ type experiment struct {
 type userTest struct {
 	wager
 	threshold float64
-	unmarked  float64       // experiment.unmarked, as far as the wager knows of it
+	unmarked  float64       // experiment.unmarked or changes, as far as the wager knows of it
 	block     time.Duration // within which no one cause may decide
 	inside    time.Duration // of the present one
 	asked     float64       // requests of the new side in it that have what the mark is about
@@ -143,7 +144,7 @@ func (x *experiment) event(e *Event) {
 	x.met.visit(e.User, e.New)
 	if e.New {
 		x.requests++
-		x.chance(has)
+		x.chance(has, e.Changes)
 	}
 	if has&errorsBit != 0 {
 		if e.New && e.Failed && e.Other != FailedToo {
@@ -163,16 +164,19 @@ func (x *experiment) event(e *Event) {
 }
 
 // chance counts a request of the new side for what is tolerated.
-func (x *experiment) chance(has uint32) {
+func (x *experiment) chance(has uint32, changes bool) {
 	if has == 0 {
 		x.unmarked++
+		if changes {
+			x.changes++
+		}
 		return
 	}
 	if has&errorsBit != 0 {
 		return
 	}
 	for i := range x.tests {
-		if has&(1<<i) == 0 {
+		if has&(1<<i) == 0 && (changes || !x.marks[i].changes) {
 			x.tests[i].wager.pass(1)
 		}
 	}
@@ -182,12 +186,18 @@ func (x *experiment) chance(has uint32) {
 // use the user up without a bet, or the slow half of an hour would find the old side's users marked already and the
 // new side's not.
 func (x *experiment) found(e *Event) (bits, tolerated uint32) {
+	refused := e.refused()
 	if e.Failed {
-		return errorsBit, 0
+		bits = errorsBit
 	}
 	for i := range x.marks {
 		m := &x.marks[i]
 		switch {
+		case m.changes:
+			if refused {
+				bits |= 1 << i
+			}
+		case e.Failed: // it is of no other kind
 		case m.limit != nil:
 			value := m.limit.value(&e.Answer)
 			if e.New && value >= 0 {
@@ -290,8 +300,12 @@ func (x *experiment) goesOn(i int) {
 // current is the test of mark i with all that went by so far.
 func (x *experiment) current(i int) *userTest {
 	t := &x.tests[i]
-	t.pass(x.unmarked - t.unmarked)
-	t.unmarked = x.unmarked
+	unmarked := x.unmarked
+	if x.marks[i].changes {
+		unmarked = x.changes
+	}
+	t.pass(unmarked - t.unmarked)
+	t.unmarked = unmarked
 	return t
 }
 

@@ -8,6 +8,7 @@ const (
 	signalPairs       = "pairs"
 	signalDifferences = "differences"
 	signalStalled     = "stalled"
+	signalRefused     = "refused"
 	signalFirstByte   = "firstByte"
 	signalSize        = "size"
 )
@@ -16,14 +17,15 @@ const (
 // what is not judged in a stage leaves its part unused. What decides slowly by nature gets little: an
 // e-value must grow ten times as large for it, which costs a latency few users.
 const (
-	errorsPart      = 0.45  // the first failure of each user
-	pairsPart       = 0.15  // pairs of which one failed
-	differencesPart = 0.1   // answers that differ
-	latencyPart     = 0.05  // all judged latencies and the size together, by the first slow answer of each user
-	frequencyPart   = 0.05  // the same, by how many of his answers are slow
-	stalledPart     = 0.05  // answers that do not come
-	classPart       = 0.015 // each class of answers
-	laterPart       = 0.25  // of each of these, for users looked at anew later on
+	errorsPart      = 0.4  // the first failure of each user
+	refusedPart     = 0.15 // his first form that is refused
+	pairsPart       = 0.1  // pairs of which one failed
+	differencesPart = 0.1  // answers that differ
+	latencyPart     = 0.05 // all judged latencies and the size together, by the first slow answer of each user
+	frequencyPart   = 0.05 // the same, by how many of his answers are slow
+	stalledPart     = 0.05 // answers that do not come
+	classPart       = 0.01 // each class of answers
+	laterPart       = 0.25 // of each of these, for users looked at anew later on
 
 	mirrorPairsPart   = 0.6 // in the mirror stage
 	mirrorLatencyPart = 0.3
@@ -54,8 +56,9 @@ type mark struct {
 	words     string // what to say of a user: "failed"
 	tolerated float64
 	part      float64 // of alpha
-	class     Class
-	limit     *limit // of a latency or the size; nil: a class, errors or stalled
+	changes   bool    // only requests that change something count
+	class     Class   // of a class
+	limit     *limit  // of a latency or the size
 }
 
 // marks are what is looked for in the answers that a user gets, failures first.
@@ -67,6 +70,9 @@ func (c *Criteria) marks() []mark {
 	}
 	if t.Errors >= 1 {
 		list[0].part = 0
+	}
+	if t.Refused < 1 {
+		list = append(list, mark{name: signalRefused, words: "had a form refused", tolerated: rate(float64(t.Refused)), part: refusedPart, changes: true})
 	}
 	for _, class := range classes {
 		if tolerated := class.tolerate(t); tolerated < 1 {

@@ -37,6 +37,9 @@ func TestComplaints(t *testing.T) {
 	for _, class := range classes {
 		fails(t, class.name, class.name, 200, all, func(c *crowd) { c.class, c.classes = class.class, 0.3 })
 	}
+	refused := func(c *crowd) { c.changes, c.refused = 0.03, true }
+	fails(t, "every form", signalRefused, 400, all, func(c *crowd) { refused(c); c.class = ClientError })
+	fails(t, "every form, which may be refused at times", signalRefused, 600, all, func(c *crowd) { refused(c); c.class, c.refuses = Forbidden, 0.01 })
 	fails(t, "a thirtieth fail", "errors", 1000, all, func(c *crowd) { c.worse = 0.03 })
 	fails(t, "twice as slow", "p95", 5000, all, func(c *crowd) { c.latency, c.slower = lognormal, 2 })
 }
@@ -54,6 +57,22 @@ func TestTolerated(t *testing.T) {
 	}
 	if count > mayCondemn(60, 0.05) {
 		t.Errorf("%d of 60 condemned at the tolerance", count)
+	}
+}
+
+// TestFormsRefusedOnBothSides: some users' forms are refused wherever they are.
+func TestFormsRefusedOnBothSides(t *testing.T) {
+	all := defaults()
+	count := 0
+	for run := range 100 {
+		c := newCrowd(seeded(run, 23), 3000, 0.8, 0.25)
+		c.fails, c.class, c.changes, c.refuses, c.span = 0.001, Forbidden, 0.1, 0.3, 50*time.Millisecond
+		if judged(c, Criteria{Alpha: 0.05, Tolerance: all, Share: 0.25}, 100) != "" {
+			count++
+		}
+	}
+	if count > mayCondemn(100, 0.05) {
+		t.Errorf("%d of 100 condemned", count)
 	}
 }
 

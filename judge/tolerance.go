@@ -30,6 +30,9 @@ type Tolerance struct {
 	// Forms is added to the old side's rate of 2xx answers to POST and its like: the form again, where a
 	// redirect was due.
 	Forms setting.Share `yaml:"forms" default:"0.5%"`
+	// Refused is added to the old side's rate of POST requests and their like that fail, are answered 4xx or lead to a
+	// login: the part of these requests, not of all.
+	Refused setting.Share `yaml:"refused" default:"0.5%"`
 	// Left is added to the old side's rate of users who went away before the answer was whole.
 	Left setting.Share `yaml:"left" default:"1%"`
 	// P50 is how much longer the median may be; unset: not judged.

@@ -22,6 +22,9 @@ type crowd struct {
 	worse    float64   // of the new side's own
 	class    Class
 	classes  float64 // of the new side's own answers of class
+	changes  float64 // of requests, on both sides
+	refuses  float64 // of these, on both sides, with class
+	refused  bool    // on the new side all of them
 	latency  func(*rand.Rand) float64
 	slower   float64
 	span     time.Duration
@@ -89,6 +92,9 @@ func (c *crowd) add(w *Window, at int, user uint64, new bool) {
 	}
 	if c.random.Float64() < c.common {
 		e.Class = c.class
+	}
+	if e.Changes = c.random.Float64() < c.changes; e.Changes && (new && c.refused || c.random.Float64() < c.refuses) {
+		e.Class |= c.class
 	}
 	tally := &w.Old
 	if new {

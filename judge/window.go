@@ -61,10 +61,18 @@ type Event struct {
 	// Ahead says that it was a list that placed the user there, not the share. Such a user is no part of
 	// the experiment and counts for the breaker only.
 	Ahead bool
+	// Changes says that the request has a method that changes something: POST and its like.
+	Changes bool
 	Answer
 	// Other is set for failures of the new side. The event is told when it is known.
 	Other Other
 }
+
+// refusals are the kinds of answers to a form that do not take it.
+const refusals = Unauthorized | Forbidden | NotFound | ClientError | Login
+
+// refused reports whether the answer is to a request that changes something, and does not take it.
+func (e *Event) refused() bool { return e.Changes && (e.Failed || e.Class&refusals != 0) }
 
 // Pair is what both sides did with the same request, which was chosen for it before either answered. In
 // the mirror stage the old side answered the user and the new one got the copy; in later stages it is

@@ -52,8 +52,9 @@ type Log struct {
 
 // entry is one line.
 type entry struct {
-	at   int64 // in milliseconds
-	user uint32
+	at      int64 // in milliseconds
+	user    uint32
+	changes bool
 	answer
 }
 
@@ -123,7 +124,7 @@ func (l *Log) add(line *Line, key []byte) {
 		l.users[string(key)] = user
 	}
 	a := line.answer()
-	l.entries = append(l.entries, entry{at: line.Time.UnixMilli(), user: user,
+	l.entries = append(l.entries, entry{at: line.Time.UnixMilli(), user: user, changes: line.changes(),
 		answer: answer{size: a.Size, last: a.Last, class: uint16(a.Class), failed: a.Failed}})
 	l.sorted = false
 }

@@ -83,10 +83,11 @@ func (l *Log) judge(c judge.Criteria, seed uint64) judge.Verdict {
 func (e *entry) into(w *judge.Window, seed uint64, share float64) {
 	point := mix(seed + uint64(e.user)*0x9e3779b97f4a7c15)
 	event := judge.Event{
-		User:   point,
-		Began:  e.at * int64(time.Millisecond),
-		New:    float64(point>>11)/(1<<53) < share,
-		Answer: judge.Answer{Failed: e.failed, Class: judge.Class(e.class), First: -1, Last: e.last, Size: e.size},
+		User:    point,
+		Began:   e.at * int64(time.Millisecond),
+		New:     float64(point>>11)/(1<<53) < share,
+		Changes: e.changes,
+		Answer:  judge.Answer{Failed: e.failed, Class: judge.Class(e.class), First: -1, Last: e.last, Size: e.size},
 	}
 	tally := &w.Old
 	if event.New {

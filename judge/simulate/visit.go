@@ -145,7 +145,7 @@ func (t *Traffic) finish(i int32, w *judge.Window) {
 	}
 	tally.Count(&v.answer)
 	if !t.Mirror {
-		w.Events = append(w.Events, judge.Event{User: v.point, Began: v.began + 1, New: v.new, Answer: v.answer, Other: v.other})
+		w.Events = append(w.Events, judge.Event{User: v.point, Began: v.began + 1, New: v.new, Changes: !v.request.safe, Answer: v.answer, Other: v.other})
 	}
 	if v.other == judge.Answered {
 		w.Fallbacks++
