@@ -185,7 +185,12 @@ func (r *route) countCopy(copied *mirror.Request, found mirror.Result) {
 	}
 	of.placed.evidence.pair(judge.Pair{User: of.point, Copied: copied.First == mirror.OldSide, Old: found.Old, New: found.New})
 	if found.Compared {
-		of.placed.evidence.compare(judge.Comparison{Unit: unit(of.point, copied.Target), Different: found.Different, Noisy: found.Noisy, Checked: found.Checked, Unsteady: found.Unsteady})
+		var asset uint64
+		if found.Asset {
+			asset = unit(0, copied.Target)
+		}
+		of.placed.evidence.compare(judge.Comparison{Asset: asset, Unit: unit(of.point, copied.Target), Different: found.Different, Noisy: found.Noisy,
+			Checked: found.Checked, Unsteady: found.Unsteady, Places: found.Places})
 	}
 }
 

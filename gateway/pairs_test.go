@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func TestPairsOfMovedUsers(t *testing.T) {
 				if len(w.Compared) != 0 {
 					t.Errorf("a failure was compared: %+v", w.Compared)
 				}
-			} else if len(w.Compared) != 1 || w.Compared[0] != (judge.Comparison{Unit: unit(point("s"), "/a"), Different: c.different}) {
+			} else if len(w.Compared) != 1 || !reflect.DeepEqual(w.Compared[0], judge.Comparison{Unit: unit(point("s"), "/a"), Different: c.different}) {
 				t.Errorf("compared %+v", w.Compared)
 			}
 		})
@@ -189,18 +190,23 @@ func TestPlacesOfPairs(t *testing.T) {
 			}
 		}
 	})
+	const places = 4 // of one that is sent at once
 	done := make(chan answer)
-	go func() { done <- r.do("GET", "/first", "") }()
-	<-asked
+	for range places {
+		go func() { done <- r.do("GET", "/first", "") }()
+		<-asked
+	}
 	for range 3 {
 		r.do("GET", "/other", "")
 	}
-	goOn <- struct{}{}
-	<-done
-	if w := r.settled(); len(w.Pairs) != 1 || len(w.Events) != 4 {
+	for range places {
+		goOn <- struct{}{}
+		<-done
+	}
+	if w := r.settled(); len(w.Pairs) != places || len(w.Events) != places+3 {
 		t.Errorf("told %+v", w)
 	}
-	for i := range 3 { // those who leave give their places back
+	for i := range 2 * places { // those who leave give their places back
 		c := r.dial(fmt.Sprintf("GET /first HTTP/1.1\r\nHost: a\r\nX-N: %d\r\n\r\n", i))
 		<-asked
 		_ = c.Close()

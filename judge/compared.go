@@ -1,27 +1,78 @@
 package judge
 
+import (
+	"math"
+	"time"
+)
+
 // differenceTest bets on compared answers. In the mirror stage as many pages as are tolerated may differ. In later
 // stages, where the old side's answer always comes after the new one's, a page changes meanwhile (somebody
 // has commented), and no rate can be told beforehand: there the old side is asked twice, and it is a coin whether the
 // new side's answer differs, or the old side's own second one. A page of one user counts once,
-// however often it is loaded: his next load has the same cause.
+// however often it is loaded: his next load has the same cause. There a half of the wealth bets on each
+// place of a page by itself, and what has one cause within a second must not decide alone.
 type differenceTest struct {
-	wager
+	all       wager
+	places    *places // nil in the mirror stage
 	coin      bool
-	seen      sample[bool] // whether the page has differed already
+	tolerated float64
+	inside    time.Duration    // of the present second
+	assets    sample[struct{}] // that were compared
+	seen      sample[bool]     // whether the page has differed already
 	threshold float64
 
 	compared, different, noisy, unsteady uint64
 }
 
-const pages = 1 << 14 // that a differenceTest remembers
+const (
+	pages = 1 << 14 // that a differenceTest remembers
+	apart = 4       // seconds in which pages must differ at the least, in later stages
+)
 
 func newDifferenceTest(threshold, tolerated float64, coin bool) *differenceTest {
 	odds, chance := &multiples, 0.0
 	if coin {
 		odds, chance = &halves, 0.5
 	}
-	return &differenceTest{wager: newWager(odds, chance, tolerated, back), coin: coin, seen: newSample[bool](pages), threshold: threshold}
+	t := &differenceTest{all: newWager(odds, chance, tolerated, back), coin: coin, tolerated: tolerated, seen: newSample[bool](pages), assets: newSample[struct{}](pages), threshold: threshold}
+	if coin {
+		t.all.growth = math.Pow(threshold, 1.0/apart)
+		t.places = newPlaces(tolerated, t.all.growth)
+		t.all.begin()
+	}
+	return t
+}
+
+// grants reports whether a compared answer raises the number of those that may differ: of pages, each does. Of assets,
+// which are most of what is compared, each counts once, or they would hide that every login page differs. Where one differs it
+// does so for every user who loads it.
+func (t *differenceTest) grants(c *Comparison) bool {
+	if c.Asset == 0 || !t.assets.holds(c.Asset) {
+		return true
+	}
+	_, known := t.assets.users[c.Asset]
+	t.assets.put(c.Asset, struct{}{})
+	return !known
+}
+
+// value is the e-value.
+func (t *differenceTest) value() float64 {
+	if t.places == nil {
+		return t.all.value()
+	}
+	return math.Min((t.all.value()+t.places.value())/2, ceiling)
+}
+
+// tick lets time go by.
+func (t *differenceTest) tick(span time.Duration) {
+	if t.places == nil {
+		return
+	}
+	if t.inside += span; span == 0 || t.inside >= time.Second {
+		t.inside = 0
+		t.all.begin()
+		t.places.begin()
+	}
 }
 
 func (t *differenceTest) add(c *Comparison) {
@@ -35,15 +86,20 @@ func (t *differenceTest) add(c *Comparison) {
 	if c.Unsteady {
 		t.unsteady++
 	}
+	if t.coin && c.Checked {
+		t.places.add(c)
+	}
 	if !t.seen.holds(c.Unit) || t.seen.users[c.Unit] {
 		return
 	}
 	if t.coin && (!c.Checked || c.Different == c.Unsteady) {
 		return
 	}
-	t.pass(1)
+	if t.coin || t.grants(c) {
+		t.all.pass(1)
+	}
 	if c.Different || t.coin {
-		t.event(c.Different)
+		t.all.event(c.Different)
 		t.seen.put(c.Unit, true)
 	}
 }

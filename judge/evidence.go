@@ -159,7 +159,7 @@ func (t *Trial) pairSignal(p *pairTest) Signal {
 func (t *Trial) differenceSignal() Signal {
 	d := t.differences
 	return Signal{Name: signalDifferences, Unit: Answers, Old: d.unsteady, New: d.different, Of: d.compared, EValue: d.value(), Threshold: d.threshold,
-		Tolerance: d.granted, Part: part(d.value(), d.threshold), Text: d.text()}
+		Tolerance: d.tolerated, Part: part(d.value(), d.threshold), Text: d.text()}
 }
 
 func (t *Trial) referenceSignal() Signal {

@@ -17,13 +17,13 @@ const (
 // what is not judged in a stage leaves its part unused. What decides slowly by nature gets little: an
 // e-value must grow ten times as large for it, which costs a latency few users.
 const (
-	errorsPart      = 0.4  // the first failure of each user
-	refusedPart     = 0.15 // his first form that is refused
+	errorsPart      = 0.45 // the first failure of each user
+	refusedPart     = 0.12 // his first form that is refused
 	pairsPart       = 0.1  // pairs of which one failed
 	differencesPart = 0.1  // answers that differ
 	latencyPart     = 0.05 // all judged latencies and the size together, by the first slow answer of each user
 	frequencyPart   = 0.05 // the same, by how many of his answers are slow
-	stalledPart     = 0.05 // answers that do not come
+	stalledPart     = 0.03 // answers that do not come
 	classPart       = 0.01 // each class of answers
 	laterPart       = 0.25 // of each of these, for users looked at anew later on
 

@@ -286,3 +286,81 @@ func TestSlowWithFewUsers(t *testing.T) {
 	}
 	t.Logf("seen after %v: %s", lasted, trial.Verdict().Reason)
 }
+
+// TestAssetsHideNoPages: of a hundred answers ninety are stylesheets and pictures, and of the pages one in eight differs.
+func TestAssetsHideNoPages(t *testing.T) {
+	for name, asset := range map[string]uint64{"pages": 0, "assets": 1} {
+		trial := NewTrial(Criteria{Tolerance: defaults(), Mirror: true})
+		for i := range uint64(700) {
+			c := Comparison{Unit: i}
+			if i%10 != 0 {
+				c.Asset = asset * (1 + i%20)
+			}
+			c.Different = i%80 == 0
+			trial.Add(&Window{Compared: []Comparison{c}})
+		}
+		if failed := trial.failed != ""; failed != (asset != 0) {
+			t.Errorf("%s: condemned: %t: %s", name, failed, trial.Verdict().Reason)
+		}
+	}
+}
+
+// TestPlaces: the newest comments differ on nearly every page, by turns; one page in six ends early on the new side.
+func TestPlaces(t *testing.T) {
+	random := seeded(0, 24)
+	noise := func() []Place {
+		var list []Place
+		for key := range uint64(10) {
+			if random.IntN(3) == 0 {
+				list = append(list, Place{Key: key, New: random.IntN(2) == 0})
+			}
+		}
+		return list
+	}
+	compare := func(trial *Trial, unit uint64, list []Place) {
+		one := Comparison{Unit: unit, Checked: true, Places: list}
+		for _, p := range list {
+			one.Different, one.Unsteady = one.Different || p.New, one.Unsteady || !p.New
+		}
+		trial.Add(&Window{Span: 100 * time.Millisecond, Compared: []Comparison{one}})
+	}
+	condemned := 0
+	for range 100 {
+		same := NewTrial(Criteria{Alpha: 0.05, Tolerance: defaults(), Share: 0.25})
+		for i := range uint64(600) {
+			compare(same, i, noise())
+		}
+		if same.failed != "" {
+			condemned++
+		}
+	}
+	if condemned > mayCondemn(100, 0.05) {
+		t.Errorf("%d of 100 condemned", condemned)
+	}
+	worse := NewTrial(Criteria{Tolerance: defaults(), Share: 0.25})
+	i := uint64(0)
+	for ; worse.failed == "" && i < 600; i++ {
+		list := noise()
+		if i%6 == 0 {
+			list = append(list, Place{Key: 100, New: true})
+		}
+		compare(worse, i, list)
+	}
+	t.Logf("after %d comparisons: %s", i, worse.Verdict().Reason)
+	if worse.failed != signalDifferences || !strings.Contains(worse.Verdict().Reason, "; at one place 2") {
+		t.Errorf("%q after %d comparisons", worse.failed, i)
+	}
+}
+
+// TestOneChangeDecidesNothing: a page that changes between two questions shows in all copies that are under way then.
+func TestOneChangeDecidesNothing(t *testing.T) {
+	trial := NewTrial(Criteria{Tolerance: defaults(), Share: 0.25})
+	for second := range uint64(3) {
+		for i := range uint64(200) {
+			trial.Add(&Window{Span: 5 * time.Millisecond, Compared: []Comparison{{Unit: 1000*second + i, Checked: true, Different: true, Places: []Place{{Key: 1, New: true}}}}})
+		}
+	}
+	if trial.failed != "" {
+		t.Errorf("condemned: %s", trial.Verdict().Reason)
+	}
+}

@@ -147,6 +147,7 @@ func (t *Trial) addPairs(w *Window) {
 	for _, test := range t.pairs {
 		test.tick(w.Span)
 	}
+	t.differences.tick(w.Span)
 	for i := range w.Compared {
 		t.differences.add(&w.Compared[i])
 	}

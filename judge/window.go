@@ -89,6 +89,8 @@ type Pair struct {
 type Comparison struct {
 	// Unit is a hash of the user and the path: however often a user reloads one page, it is one page.
 	Unit uint64
+	// Asset is a hash of the path of what is the same for every user: a stylesheet, a script, a picture; 0: it is a page.
+	Asset uint64
 	// Different says that the answers differed after noise was taken out, Noisy that they differed only
 	// where two answers of the old side differ from each other as well.
 	Different, Noisy bool
@@ -96,6 +98,9 @@ type Comparison struct {
 	// as that came after the new side's; Unsteady that those two answers differ where the new side's
 	// does not. What changes on a page with time is as likely to show in either.
 	Checked, Unsteady bool
+	// Places are where only one of the two, the new side's answer and the old side's second one, differs from the old side's
+	// first one, by their keys: which comes first must not depend on the side. Empty unless Checked.
+	Places []Place
 }
 
 // Wait is a request whose response head has not arrived.

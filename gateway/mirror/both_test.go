@@ -195,6 +195,29 @@ func TestNoiseOfMovedUsers(t *testing.T) {
 	})
 }
 
+// TestPlaces: what differs between the new side's answer and the old one's is told apart from what differs between two of
+// the old side's, place by place, in an order that does not depend on the side.
+func TestPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		s := &sides{old: func(*Request) (*Response, error) {
+			return answer("application/json", fmt.Sprintf(`{"newest":%d,"both":%d,"title":"Wiki"}`, n.Load()/2, n.Add(1))), nil
+		}}
+		m := start(t, testConfig(), s)
+		r := get("/")
+		r.First = NewSide
+		m.Offer(r, answer("application/json", `{"newest":0,"both":99,"title":"Wild"}`)) // the old side's own: newest 0, both 1; newest 0, both 2
+		synctest.Wait()
+		n.Store(1)
+		m.Offer(r, answer("application/json", `{"newest":0,"both":99,"title":"Wiki"}`)) // the old side's own: newest 0, both 2; newest 1, both 3
+		synctest.Wait()
+		told := s.told()
+		if len(told) != 2 || len(told[0].Places) != 1 || !told[0].Places[0].New || len(told[1].Places) != 1 || told[1].Places[0].New {
+			t.Errorf("told %+v", told)
+		}
+	})
+}
+
 // A body that is not what its Content-Encoding says is a difference when it is the new side's, and nobody's when both
 // sides have it.
 func TestWrongCoding(t *testing.T) {
@@ -257,7 +280,7 @@ func TestSamples(t *testing.T) {
 		cfg.Body, cfg.Moved = 10, 0.1
 		m := start(t, cfg, s)
 		var open []*Capture
-		for range cfg.Concurrency {
+		for range inLine * cfg.Concurrency {
 			open = append(open, m.Sample(time.Now(), true))
 		}
 		if m.Sample(time.Now(), true) != nil || m.Want() || m.Stats().Skipped != 2 {
@@ -272,6 +295,9 @@ func TestSamples(t *testing.T) {
 		open[2].Offer(r, good("a"))
 		open[3].full = true
 		open[3].Offer(r, good("a"))
+		for _, c := range open[4:] {
+			c.Drop()
+		}
 		synctest.Wait()
 		if stats := m.Stats(); stats.UnderWay != 0 || stats.Compared != 2 || stats.Unfit != 1 || stats.Different != 0 {
 			t.Errorf("stats %+v", stats)

@@ -35,7 +35,8 @@ type Config struct {
 	// first differences of each kind, always ask. 0%: it is not asked for that, and whatever differs
 	// counts, unless it is ignored.
 	Noise setting.Share `yaml:"noise" default:"20%"`
-	// Concurrency is the most copies under way at once; what comes on top is not copied but counted.
+	// Concurrency is the most copies that are sent to one side at once. Four times as many may be under way and wait for their turn; what
+	// comes on top is not copied but counted.
 	Concurrency int `yaml:"concurrency" default:"16"`
 	// Timeout is how long one copy may take on one side, to the last byte; or twice what the user's
 	// own request took on the other side, and 5s, if that is longer.

@@ -1,13 +1,19 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
+	"mime"
+	"net/http"
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"yadokari/judge"
 )
@@ -33,7 +39,7 @@ func (m *Mirror) run(r *Request, primary *Response) {
 	defer m.copies.Done()
 	defer m.underWay.Add(-1)
 	defer m.survive(r)
-	c := &exchange{Mirror: m, asked: time.Now(), request: r, sent: forCopy(r), limit: max(m.cfg.Timeout, 2*primary.Took+grace)}
+	c := &exchange{Mirror: m, request: r, sent: forCopy(r), limit: max(m.cfg.Timeout, 2*primary.Took+grace)}
 	copied, err := c.ask(r.First.other())
 	switch {
 	case m.ctx.Err() != nil:
@@ -84,7 +90,19 @@ func (c *exchange) result(primary, copied *Response, err error) (found Result, t
 		found.Compared = true
 		c.weigh(copied, primary, &found)
 	}
+	found.Asset = found.Compared && isAsset(c.old.Header)
 	return found, true
+}
+
+// isAsset reports whether an answer is of a kind that is the same for every user.
+func isAsset(h http.Header) bool {
+	kind, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	major, minor, _ := strings.Cut(kind, "/")
+	switch major {
+	case "image", "font", "audio", "video":
+		return true
+	}
+	return minor == "css" || strings.HasSuffix(minor, "javascript") || strings.HasPrefix(minor, "font-")
 }
 
 // failedAnswer is that of a side that could not answer.
@@ -127,8 +145,17 @@ func (c *exchange) reference(answer *Response) {
 	c.old = &Response{Status: answer.Status, Header: answer.Header}
 }
 
-// ask sends the request to one side.
+// ask sends the request to one side, when it is its turn.
 func (c *exchange) ask(side Side) (*Response, error) {
+	select {
+	case c.asking[side] <- struct{}{}:
+		defer func() { <-c.asking[side] }()
+	case <-c.ctx.Done():
+		return nil, c.ctx.Err()
+	}
+	if c.asked.IsZero() {
+		c.asked = time.Now()
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.limit)
 	defer cancel()
 	return c.send(ctx, side, c.sent, int64(c.cfg.Body))
@@ -184,18 +211,33 @@ func (c *exchange) weigh(old, new *Response, result *Result) {
 	if checked {
 		result.Checked = true
 		result.Different, result.Unsteady = alone(found, known, trial), alone(trial, alike, found)
+		result.Places = append(places(found, trial, true), places(trial, found, false)...)
+		slices.SortFunc(result.Places, func(a, b judge.Place) int { return cmp.Compare(a.Key, b.Key) })
 	}
 }
 
 // alone reports whether one of the differences is neither known to be noise nor among the others.
 func alone(found []difference, noise []bool, others []difference) bool {
 	for i := range found {
-		same := func(d difference) bool { return d.key == found[i].key }
-		if !noise[i] && !slices.ContainsFunc(others, same) {
+		if !noise[i] && !among(others, found[i].key) {
 			return true
 		}
 	}
 	return false
+}
+
+// places are where answers of one side differ and others do not.
+func places(found, others []difference, new bool) (list []judge.Place) {
+	for i := range found {
+		if !among(others, found[i].key) {
+			list = append(list, judge.Place{Key: xxhash.Sum64String(found[i].key), New: new})
+		}
+	}
+	return list
+}
+
+func among(found []difference, key string) bool {
+	return slices.ContainsFunc(found, func(d difference) bool { return d.key == key })
 }
 
 // longestWait bounds how long the second question to the old side is put off.

@@ -24,8 +24,11 @@ var ErrNobody = errors.New("the side has no server")
 type Result struct {
 	Old, New judge.Answer
 	Took     time.Duration // by the copy
+	// Asset says that it is the same for every user: a stylesheet, a script, a picture.
+	Asset bool
 	// Compared says that the two answers were compared. The rest is as in a judge.Comparison.
 	Compared, Different, Noisy, Checked, Unsteady bool
+	Places                                        []judge.Place
 }
 
 // Tell hears what came of a copied request. A copy that says nothing (called off, or cut by a limit that the
@@ -50,9 +53,10 @@ type Mirror struct {
 	closed bool
 	copies sync.WaitGroup
 
-	underWay atomic.Int64
-	held     atomic.Int64 // bytes of all Captures
-	drawn    atomic.Int64 // when the last sample was drawn, in nanoseconds
+	asking   [2]chan struct{} // by Side: one for each copy that is being sent there
+	underWay atomic.Int64     // copies, those included that wait for their turn or for the user's own answer
+	held     atomic.Int64     // bytes of all Captures
+	drawn    atomic.Int64     // when the last sample was drawn, in nanoseconds
 	counts   counts
 }
 
@@ -62,6 +66,7 @@ func New(cfg Config, send Send, tell Tell, log *slog.Logger) *Mirror {
 	return &Mirror{
 		cfg: cfg, send: send, tell: tell, skips: newSkips(&cfg), log: log, comparer: newComparer(&cfg), memory: newMemory(),
 		examples: examples{limit: cfg.Examples, kept: make(map[string]*Example)},
+		asking:   [2]chan struct{}{make(chan struct{}, cfg.Concurrency), make(chan struct{}, cfg.Concurrency)},
 		ctx:      ctx, cancel: cancel,
 	}
 }
@@ -73,7 +78,7 @@ func (m *Mirror) Want() bool {
 	if rate := float64(m.cfg.Rate); rate < 1 && rand.Float64() >= rate {
 		return false
 	}
-	if m.underWay.Load() >= int64(m.cfg.Concurrency) {
+	if m.underWay.Load() >= m.most() {
 		m.counts.chosen.Add(1)
 		m.counts.skipped.Add(1)
 		return false
@@ -105,9 +110,15 @@ func (m *Mirror) offer(r *Request, primary *Response, placed bool) {
 	go m.run(r, primary)
 }
 
+// inLine is how many copies there may be for each that is sent at once. A copy lasts several times as long as it keeps a side
+// busy: the user's own answer comes first, and before the old side is asked again it waits.
+const inLine = 4
+
+func (m *Mirror) most() int64 { return inLine * int64(m.cfg.Concurrency) }
+
 // take takes a place for a copy, if there is one.
 func (m *Mirror) take() bool {
-	if m.underWay.Add(1) > int64(m.cfg.Concurrency) {
+	if m.underWay.Add(1) > m.most() {
 		m.underWay.Add(-1)
 		return false
 	}

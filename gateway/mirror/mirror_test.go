@@ -200,21 +200,23 @@ func TestUserPagesShareAShape(t *testing.T) {
 	})
 }
 
-// A new side that hangs takes all places and nothing else; what comes on top is counted.
+// A new side that hangs is asked no more at once than it may, takes all places and nothing else; what comes on top is counted.
 func TestHungNewSide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sides{old: page(`1`)}
 		cfg := testConfig()
+		var asked atomic.Int64
 		m := New(cfg, func(ctx context.Context, side Side, r *Request, _ int64) (*Response, error) {
 			if side == OldSide {
 				return s.old(r)
 			}
+			asked.Add(1)
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}, s.tell, slog.New(slog.DiscardHandler))
 		primary, _ := s.old(nil)
 		began := time.Now()
-		for range 10 {
+		for range 20 {
 			m.Offer(get("/"), primary)
 		}
 		if m.Want() {
@@ -224,12 +226,17 @@ func TestHungNewSide(t *testing.T) {
 			t.Errorf("Offer waited %v", spent)
 		}
 		synctest.Wait()
-		if got := m.Stats(); got.Copied != 4 || got.Skipped != 7 || got.Chosen != 11 || got.UnderWay != 4 {
+		if got := m.Stats(); got.Copied != 16 || got.Skipped != 5 || got.Chosen != 21 || got.UnderWay != 16 || asked.Load() != 4 {
 			t.Errorf("stats %+v", got)
 		}
 		time.Sleep(cfg.Timeout)
 		synctest.Wait()
-		if got := m.Stats(); got.Failed != 4 || got.UnderWay != 0 {
+		if got := m.Stats(); got.Failed != 4 || got.UnderWay != 12 {
+			t.Errorf("after the first timeout: %+v", got)
+		}
+		time.Sleep(3 * cfg.Timeout)
+		synctest.Wait()
+		if got := m.Stats(); got.Failed != 16 || got.UnderWay != 0 {
 			t.Errorf("after the timeout: %+v", got)
 		}
 		if x := m.Examples(); len(x) != 1 || x[0].Kind != "failed" {

@@ -20,7 +20,7 @@ type Stats struct {
 	Opaque     uint64 `json:"opaque"`     // comparisons without the body, whose coding is unknown
 	Asked      uint64 `json:"asked"`      // second requests to the old side
 	Unanswered uint64 `json:"unanswered"` // of them, those that gave nothing to compare with
-	UnderWay   int64  `json:"underWay"`   // copies, and places for them, at this moment: of Config.Concurrency at most
+	UnderWay   int64  `json:"underWay"`   // copies, and places for them, at this moment: of four times Config.Concurrency at most
 }
 
 type counts struct {
