@@ -15,7 +15,7 @@ var (
 	all      = flag.Bool("all", false, "try every breakage, in some hours")
 	controls = flag.Int("controls", 20, "how many shifts of each application between equal sides")
 	most     = flag.Uint64("requests", 700, "how many requests of the new side without a verdict are a miss")
-	users    = flag.Int("users", 160, "how many people use an application")
+	users    = flag.Int("users", 96, "how many people use an application")
 	binary   = flag.String("binary", "", "another yadokari than the one of this tree, to compare with")
 )
 

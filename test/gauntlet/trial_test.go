@@ -76,7 +76,7 @@ func (r trial) run(t *testing.T) (out result) {
 	count := &browser.Count{}
 	leave := r.open(g, count)
 	defer leave()
-	wait(t, g, func() bool { return count.Requests() >= 15**users })
+	wait(t, g, func() bool { return count.Requests() >= 40**users })
 	met := count.Troubles()
 	g.call(t, "POST", "/start")
 	var s status

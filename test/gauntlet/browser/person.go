@@ -15,7 +15,7 @@ type Person struct {
 }
 
 // pause is how long people look at a page, on average. They are in a hurry, or the trial would take a day.
-const pause = 2500 * time.Millisecond
+const pause = 5000 * time.Millisecond
 
 // Look is the time in which a person looks at what came.
 func Look(ctx context.Context) {

@@ -10,18 +10,18 @@ import (
 	"yadokari/test/gauntlet/browser"
 )
 
-// People are n users of the wiki as wikis have them: most read, some correct a word in passing, some have
-// accounts, write and bring pictures, a few are robots.
+// People are n users of a firm's wiki: some only read or correct a word in passing, most have accounts, search, write and bring
+// pictures, a few are robots.
 func (w *Wiki) People(n int) []browser.Person {
 	people := make([]browser.Person, n)
 	for i := range people {
 		switch i % 16 {
-		case 0, 1, 2, 3, 4, 5:
+		case 0, 1, 2:
 			people[i] = browser.Person{Kind: "reader", Visit: read}
-		case 6, 7, 8:
+		case 3, 4:
 			people[i] = browser.Person{Kind: "passer-by", Visit: correct}
-		case 9, 10, 11, 12, 13, 14:
-			people[i] = writer(fmt.Sprint("Writer", i/16*6+i%16-9))
+		case 5, 6, 7, 8, 9, 10, 11, 12, 13, 14:
+			people[i] = writer(fmt.Sprint("Writer", i/16*10+i%16-5))
 		case 15:
 			people[i] = browser.Person{Kind: "robot", Visit: crawl}
 		}
@@ -97,12 +97,11 @@ func edit(ctx context.Context, b *browser.Browser, title string) {
 func writer(name string) browser.Person {
 	return browser.Person{Kind: "writer", Visit: func(ctx context.Context, b *browser.Browser) {
 		signIn(ctx, b, name)
-		b.Open(ctx, somePage())
+		page, _ := b.Open(ctx, somePage())
 		browser.Look(ctx)
+		search(ctx, b, page)
 		edit(ctx, b, browser.Any(someArticle(), "User:"+name))
-		if browser.Sometimes(2) {
-			upload(ctx, b)
-		}
+		upload(ctx, b)
 		if browser.Sometimes(2) {
 			watch(ctx, b)
 		}

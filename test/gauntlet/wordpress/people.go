@@ -10,20 +10,20 @@ import (
 	"yadokari/test/gauntlet/browser"
 )
 
-// People are n users of the blog as blogs have them: most read, some comment, some have accounts and write,
-// a few are robots.
+// People are n users of a blog that is somebody's own: some only read or comment, most have accounts, sign in, comment, upload,
+// search and write, a few are robots.
 func (b *Blog) People(n int) []browser.Person {
 	people := make([]browser.Person, n)
 	for i := range people {
 		switch i % 16 {
-		case 0, 1, 2, 3, 4, 5:
+		case 0, 1, 2:
 			people[i] = browser.Person{Kind: "visitor", Visit: read}
-		case 6, 7, 8:
+		case 3, 4:
 			people[i] = browser.Person{Kind: "commenter", Visit: comment}
-		case 9, 10, 11:
-			people[i] = reader(fmt.Sprint("reader", i/16*3+i%16-9))
-		case 12, 13:
-			people[i] = author(fmt.Sprint("author", i/16*2+i%16-12))
+		case 5, 6:
+			people[i] = reader(fmt.Sprint("reader", i/16*2+i%16-5))
+		case 7, 8, 9, 10, 11, 12, 13:
+			people[i] = author(fmt.Sprint("author", i/16*7+i%16-7))
 		case 14:
 			people[i] = author(fmt.Sprint("editor", i/16))
 		case 15:
@@ -117,7 +117,7 @@ func reader(name string) browser.Person {
 	}}
 }
 
-// author writes, with pictures.
+// author writes, with pictures, and has something to say on what others write.
 func author(name string) browser.Person {
 	return browser.Person{Kind: "author", Visit: func(ctx context.Context, b *browser.Browser) {
 		signIn(ctx, b, name)
@@ -125,8 +125,10 @@ func author(name string) browser.Person {
 		if browser.Sometimes(2) {
 			write(ctx, b)
 		}
-		b.Open(ctx, somePage())
+		page, _ := b.Open(ctx, somePage())
 		browser.Look(ctx)
+		search(ctx, b, page)
+		say(ctx, b)
 		if browser.Sometimes(3) {
 			signOut(ctx, b)
 		}
