@@ -187,7 +187,7 @@ func (r *route) countCopy(copied *mirror.Request, found mirror.Result) {
 	if found.Compared {
 		var asset uint64
 		if found.Asset {
-			asset = unit(0, copied.Target)
+			asset = xxhash.Sum64String(copied.Target)
 		}
 		of.placed.evidence.compare(judge.Comparison{Asset: asset, Unit: unit(of.point, copied.Target), Different: found.Different, Noisy: found.Noisy,
 			Checked: found.Checked, Unsteady: found.Unsteady, Places: found.Places})

@@ -44,8 +44,7 @@ func newDifferenceTest(threshold, tolerated float64, coin bool) *differenceTest 
 }
 
 // grants reports whether a compared answer raises the number of those that may differ: of pages, each does. Of assets,
-// which are most of what is compared, each counts once, or they would hide that every login page differs. Where one differs it
-// does so for every user who loads it.
+// which are most of what is compared, each counts once, or they would hide that every login page differs.
 func (t *differenceTest) grants(c *Comparison) bool {
 	if c.Asset == 0 || !t.assets.holds(c.Asset) {
 		return true
@@ -53,6 +52,14 @@ func (t *differenceTest) grants(c *Comparison) bool {
 	_, known := t.assets.users[c.Asset]
 	t.assets.put(c.Asset, struct{}{})
 	return !known
+}
+
+// unit is what counts once: a page of a user, or an asset.
+func (c *Comparison) unit() uint64 {
+	if c.Asset != 0 {
+		return c.Asset
+	}
+	return c.Unit
 }
 
 // value is the e-value.
@@ -86,20 +93,21 @@ func (t *differenceTest) add(c *Comparison) {
 	if c.Unsteady {
 		t.unsteady++
 	}
+	granted := t.grants(c)
 	if t.coin && c.Checked {
-		t.places.add(c)
+		t.places.add(c, granted)
 	}
-	if !t.seen.holds(c.Unit) || t.seen.users[c.Unit] {
+	if !t.seen.holds(c.unit()) || t.seen.users[c.unit()] {
 		return
 	}
 	if t.coin && (!c.Checked || c.Different == c.Unsteady) {
 		return
 	}
-	if t.coin || t.grants(c) {
+	if t.coin || granted {
 		t.all.pass(1)
 	}
 	if c.Different || t.coin {
 		t.all.event(c.Different)
-		t.seen.put(c.Unit, true)
+		t.seen.put(c.unit(), true)
 	}
 }

@@ -186,7 +186,6 @@ func (x *experiment) chance(has uint32, changes bool) {
 // use the user up without a bet, or the slow half of an hour would find the old side's users marked already and the
 // new side's not.
 func (x *experiment) found(e *Event) (bits, tolerated uint32) {
-	refused := e.refused()
 	if e.Failed {
 		bits = errorsBit
 	}
@@ -194,7 +193,7 @@ func (x *experiment) found(e *Event) (bits, tolerated uint32) {
 		m := &x.marks[i]
 		switch {
 		case m.changes:
-			if refused {
+			if e.Changes && (e.Failed && x.marks[0].part > 0 || e.Class&m.class != 0) {
 				bits |= 1 << i
 			}
 		case e.Failed: // it is of no other kind

@@ -1,5 +1,7 @@
 package judge
 
+import "math"
+
 // A Place is one at which two answers differ: a header, a field of JSON, what stands behind certain words of a page.
 type Place struct {
 	// Key is a hash of it, the same on all pages of a site.
@@ -14,14 +16,17 @@ const mostPlaces = 128
 
 // places bet on each place at which answers differ, by a coin as a differenceTest does. The newest comments beside every
 // page differ from moment to moment on either side, which says nothing of the end of the page that is never there on the new
-// side. The n-th place that shows, by whichever answer, has the n(n+1)-th part of the wealth.
+// side. The n-th place that shows, by whichever answer, has the n(n+1)-th part of the wealth for what follows. Where there are
+// too many the one is forgotten that has not shown for the longest, with its wealth.
 type places struct {
 	tolerated float64
 	growth    float64
 	list      map[uint64]*place
 	seen      sample[struct{}] // a unit at a place: it counts once
+	shown     int              // places that have shown, those included that are forgotten
+	events    int
 	compared  float64
-	found     bool // something that sum does not know of
+	stale     bool // sum is not of now
 	sum       float64
 }
 
@@ -29,6 +34,7 @@ type place struct {
 	wager
 	part     float64
 	compared float64 // places.compared, as far as the wager knows of it
+	last     int     // places.events when it showed last
 	old, new uint64  // pages that differ there, of the old side's own and of the new one
 }
 
@@ -36,37 +42,60 @@ func newPlaces(tolerated, growth float64) *places {
 	return &places{tolerated: tolerated, growth: growth, list: map[uint64]*place{}, seen: newSample[struct{}](pages), sum: 1}
 }
 
-// add takes a comparison for which the old side was asked twice.
-func (p *places) add(c *Comparison) {
-	p.compared++
+// add takes a comparison for which the old side was asked twice. granted says that it raises the number of those that may differ.
+func (p *places) add(c *Comparison, granted bool) {
+	if granted {
+		p.compared++
+	}
+	p.stale = true
 	for _, at := range c.Places {
-		one := p.at(at.Key)
-		unit := mix(c.Unit ^ mix(at.Key))
-		if one == nil || !p.seen.holds(unit) {
-			continue
-		}
-		if _, again := p.seen.users[unit]; again {
+		unit := mix(c.unit() ^ mix(at.Key))
+		if _, again := p.seen.users[unit]; again || !p.seen.holds(unit) {
 			continue
 		}
 		p.seen.put(unit, struct{}{})
-		one.pass(p.compared - one.compared)
-		one.compared = p.compared
-		one.count(at.New)
-		p.found = true
+		one := p.list[at.Key]
+		if one != nil {
+			p.charge(one)
+			one.count(at.New)
+		} else {
+			one = p.open(at.Key)
+		}
+		p.events++
+		one.last = p.events
 	}
 }
 
-// at is the test of a place; nil if there are too many.
-func (p *places) at(key uint64) *place {
-	one := p.list[key]
-	if one == nil && len(p.list) < mostPlaces {
-		n := float64(len(p.list) + 1)
-		one = &place{wager: newWager(&halves, 0.5, p.tolerated, 0), part: 1 / (n * (n + 1))}
-		one.growth = p.growth
-		one.begin()
-		p.list[key] = one
+// open begins the test of a place. That it has shown is no evidence: it is known only since then.
+func (p *places) open(key uint64) *place {
+	if len(p.list) >= mostPlaces {
+		p.forget()
 	}
+	p.shown++
+	n := float64(p.shown)
+	one := &place{wager: newWager(&halves, 0.5, p.tolerated, 0), part: 1 / (n * (n + 1)), compared: p.compared}
+	one.growth = p.growth
+	one.begin()
+	p.list[key] = one
 	return one
+}
+
+// forget drops the place that has not shown for the longest.
+func (p *places) forget() {
+	var oldest uint64
+	last := math.MaxInt
+	for key, one := range p.list {
+		if one.last < last {
+			oldest, last = key, one.last
+		}
+	}
+	delete(p.list, oldest)
+}
+
+// charge tells a place of what was compared meanwhile.
+func (p *places) charge(one *place) {
+	one.pass(p.compared - one.compared)
+	one.compared = p.compared
 }
 
 func (p *place) count(new bool) {
@@ -99,14 +128,13 @@ func (p *places) begin() {
 
 // value is the e-value of all together, what no place has been given yet included.
 func (p *places) value() float64 {
-	if !p.found {
+	if !p.stale {
 		return p.sum
 	}
-	p.found = false
-	p.sum = 1 / float64(len(p.list)+1)
+	p.stale = false
+	p.sum = 1 / float64(p.shown+1)
 	for _, one := range p.list {
-		one.pass(p.compared - one.compared)
-		one.compared = p.compared
+		p.charge(one)
 		p.sum += one.part * one.wager.value()
 	}
 	return p.sum

@@ -56,9 +56,22 @@ type mark struct {
 	words     string // what to say of a user: "failed"
 	tolerated float64
 	part      float64 // of alpha
-	changes   bool    // only requests that change something count
-	class     Class   // of a class
+	changes   bool    // only requests that change something count, and besides classes failures
+	class     Class   // of a class, or several
 	limit     *limit  // of a latency or the size
+}
+
+// refusals are the kinds of answers to a form that do not take it, without those that are not judged.
+func (t *Tolerance) refusals() (judged Class) {
+	for _, class := range classes {
+		switch class.class {
+		case Unauthorized, Forbidden, NotFound, ClientError, Login:
+			if class.tolerate(t) < 1 {
+				judged |= class.class
+			}
+		}
+	}
+	return judged
 }
 
 // marks are what is looked for in the answers that a user gets, failures first.
@@ -72,7 +85,7 @@ func (c *Criteria) marks() []mark {
 		list[0].part = 0
 	}
 	if t.Refused < 1 {
-		list = append(list, mark{name: signalRefused, words: "had a form refused", tolerated: rate(float64(t.Refused)), part: refusedPart, changes: true})
+		list = append(list, mark{name: signalRefused, words: "had a form refused", tolerated: rate(float64(t.Refused)), part: refusedPart, changes: true, class: t.refusals()})
 	}
 	for _, class := range classes {
 		if tolerated := class.tolerate(t); tolerated < 1 {

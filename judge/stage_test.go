@@ -364,3 +364,31 @@ func TestOneChangeDecidesNothing(t *testing.T) {
 		t.Errorf("condemned: %s", trial.Verdict().Reason)
 	}
 }
+
+// TestRefusedAsIsTolerated: a kind of answer that is not judged is none to forms either.
+func TestRefusedAsIsTolerated(t *testing.T) {
+	tolerance := defaults()
+	tolerance.Forbidden = 1
+	c := newCrowd(seeded(0, 25), 3000, 0.5, 0.25)
+	c.changes, c.refused, c.class, c.size = 0.1, true, Forbidden, 50
+	if signal := judged(c, Criteria{Tolerance: tolerance, Share: 0.25}, 100); signal != "" {
+		t.Errorf("condemned by %q", signal)
+	}
+}
+
+// TestPlacesAreForgotten: each page differs at a place of its own, as one that names the newest comment does; one in three
+// ends early besides.
+func TestPlacesAreForgotten(t *testing.T) {
+	p := newPlaces(0, 0)
+	random := seeded(0, 26)
+	for i := range uint64(3000) {
+		c := Comparison{Unit: i, Places: []Place{{Key: 1000 + i, New: random.IntN(2) == 0}}}
+		if i > 1000 && i%3 == 0 {
+			c.Places = append(c.Places, Place{Key: 1, New: true})
+		}
+		p.add(&c, true)
+	}
+	if len(p.list) > mostPlaces || p.value() < 1e6 {
+		t.Errorf("%d places, e-value %g", len(p.list), p.value())
+	}
+}

@@ -68,12 +68,6 @@ type Event struct {
 	Other Other
 }
 
-// refusals are the kinds of answers to a form that do not take it.
-const refusals = Unauthorized | Forbidden | NotFound | ClientError | Login
-
-// refused reports whether the answer is to a request that changes something, and does not take it.
-func (e *Event) refused() bool { return e.Changes && (e.Failed || e.Class&refusals != 0) }
-
 // Pair is what both sides did with the same request, which was chosen for it before either answered. In
 // the mirror stage the old side answered the user and the new one got the copy; in later stages it is
 // the other way round. A new side that failed is only Failed here if the old side answered
@@ -89,7 +83,7 @@ type Pair struct {
 type Comparison struct {
 	// Unit is a hash of the user and the path: however often a user reloads one page, it is one page.
 	Unit uint64
-	// Asset is a hash of the path of what is the same for every user: a stylesheet, a script, a picture; 0: it is a page.
+	// Asset is a hash of the target of what is the same for every user: a stylesheet, a script, a picture; 0: it is a page.
 	Asset uint64
 	// Different says that the answers differed after noise was taken out, Noisy that they differed only
 	// where two answers of the old side differ from each other as well.

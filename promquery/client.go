@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -97,11 +98,15 @@ func (c *Client) Count(ctx context.Context, query string) (float64, error) {
 		return 0, fmt.Errorf("%s does not answer within %s", s.config.URL, s.config.Timeout)
 	case err != nil:
 		return 0, fmt.Errorf("%s: %w", s.config.URL, err)
-	case len(warnings) > 0: // one of several servers behind it has not answered, say
-		return 0, fmt.Errorf("%s warns that the figure may be wrong: %s", s.config.URL, strings.Join(warnings, "; "))
+	}
+	if warned := slices.DeleteFunc(warnings, isHint); len(warned) > 0 { // one of several servers behind it has not answered, say
+		return 0, fmt.Errorf("%s warns that the figure may be wrong: %s", s.config.URL, strings.Join(warned, "; "))
 	}
 	return figure(value)
 }
+
+// isHint reports whether a warning is only a hint at how a query could be written, which some servers give among warnings.
+func isHint(warning string) bool { return strings.HasPrefix(warning, "PromQL info:") }
 
 // figure is the only one that there is.
 func figure(value model.Value) (float64, error) {

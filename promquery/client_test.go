@@ -61,6 +61,8 @@ func TestTheOneFigure(t *testing.T) {
 		"nothing":        {answer: "", err: "http://"},
 		"a part": {answer: strings.Replace(result("scalar", `[1, "7"]`), "{", `{"warnings":["store-2 does not answer"],`, 1),
 			err: "may be wrong: store-2 does not answer"},
+		"a hint": {answer: strings.Replace(result("scalar", `[1, "7"]`), "{", `{"warnings":["PromQL info: metric might not be a counter"],`, 1),
+			want: 7},
 		"null":      {answer: "null", err: "says nothing"},
 		"null data": {answer: `{"status":"success","data":null}`, err: "says nothing"},
 	} {

@@ -255,6 +255,26 @@ func TestARefusingDataPlane(t *testing.T) {
 	})
 }
 
+// TestAPlacementThatComesLateIsJudgedFromThenOn: what ended before was not of its share.
+func TestAPlacementThatComesLateIsJudgedFromThenOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, wiki(testConfig()))
+		w.must(w.Set(t.Context(), "wiki", 0.5, somebody, ""))
+		w.stop()
+		w.plane.set(func() { w.plane.refuse = errors.New("no such backend yet") })
+		w.start(wiki(testConfig()))
+		defer w.stop()
+		wait(time.Minute)
+		w.plane.set(func() { w.plane.refuse = nil })
+		came := time.Now()
+		wait(10 * time.Second)
+		w.expect(Paused, 0.5)
+		if begun := w.now().Begun; begun.Before(came) {
+			t.Errorf("judged since %s before it came", came.Sub(begun))
+		}
+	})
+}
+
 // TestASlowDataPlaneHoldsUpNoOtherRoute hangs one route's promotion in Apply and lets another's new
 // side die.
 func TestASlowDataPlaneHoldsUpNoOtherRoute(t *testing.T) {

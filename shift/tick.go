@@ -128,7 +128,9 @@ func (c *Controller) retry(r *route, now time.Time) func() {
 		return nil
 	}
 	return func() {
-		c.apply(r, r.record.Placement())
+		if c.apply(r, r.record.Placement()); r.refused == nil && r.trial != nil {
+			c.judgeAnew(r) // what was counted until now was not of this placement
+		}
 		c.publish(r)
 	}
 }

@@ -218,6 +218,31 @@ func TestPlaces(t *testing.T) {
 	})
 }
 
+// TestTurns: what the old side is asked late is compared with nothing, and very late it is not asked.
+func TestTurns(t *testing.T) {
+	for took, want := range map[time.Duration]struct{ told, compared int }{10 * time.Millisecond: {3, 3}, 200 * time.Millisecond: {3, 1}, 3 * time.Second: {1, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &sides{old: func(*Request) (*Response, error) { time.Sleep(took); return good("a"), nil }}
+			cfg := testConfig()
+			cfg.Concurrency, cfg.Noise = 1, 0
+			m := start(t, cfg, s)
+			for range 3 {
+				r := get("/")
+				r.First = NewSide
+				m.Offer(r, good("a"))
+			}
+			time.Sleep(time.Minute)
+			told, compared := s.told(), 0
+			for _, one := range told {
+				compared += int(count(one.Compared))
+			}
+			if len(told) != want.told || compared != want.compared || m.Stats().Unmatched != uint64(3-want.compared) {
+				t.Errorf("an answer took %s: told %d, compared %d, stats %+v", took, len(told), compared, m.Stats())
+			}
+		})
+	}
+}
+
 // A body that is not what its Content-Encoding says is a difference when it is the new side's, and nobody's when both
 // sides have it.
 func TestWrongCoding(t *testing.T) {

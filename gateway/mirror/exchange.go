@@ -26,7 +26,8 @@ type exchange struct {
 	*Mirror
 	request *Request      // as it was offered
 	sent    *Request      // as it is sent
-	asked   time.Time     // when the other side was first asked
+	asked   time.Time     // when the other side was first asked,
+	waited  time.Duration // and for how long its turn had not come
 	limit   time.Duration // for each time a side is asked
 	old     *Response     // the answer that counts, decoded
 	new     *Response     // the new side's, decoded
@@ -44,7 +45,7 @@ func (m *Mirror) run(r *Request, primary *Response) {
 	switch {
 	case m.ctx.Err() != nil:
 		m.counts.aborted.Add(1)
-	case errors.Is(err, ErrNobody),
+	case errors.Is(err, ErrNobody), errors.Is(err, errLate),
 		errors.Is(err, context.DeadlineExceeded) && primary.Took > m.cfg.Timeout: // the user's own request had more time
 		m.counts.unmatched.Add(1)
 	default:
@@ -83,6 +84,8 @@ func (c *exchange) result(primary, copied *Response, err error) (found Result, t
 		c.log.Debug("mirror: no answer from the new side", "method", c.request.Method, "target", redactTarget(c.request.Target), "error", err)
 		c.old = &Response{Header: primary.Header}
 		c.keep([]difference{{kind: kindFailed, key: kindFailed, oldText: strconv.Itoa(primary.Status), newText: err.Error()}}, []bool{false})
+	case first == NewSide && c.waited > atOnce:
+		c.counts.unmatched.Add(1)
 	case first == OldSide:
 		found.Compared = true
 		found.Different, found.Noisy = c.judge(primary, copied)
@@ -90,7 +93,8 @@ func (c *exchange) result(primary, copied *Response, err error) (found Result, t
 		found.Compared = true
 		c.weigh(copied, primary, &found)
 	}
-	found.Asset = found.Compared && isAsset(c.old.Header)
+	// One that is missing is missed by every user; one of other bytes is one difference.
+	found.Asset = found.Compared && c.old.Status == c.new.Status && isAsset(c.old.Header)
 	return found, true
 }
 
@@ -147,18 +151,45 @@ func (c *exchange) reference(answer *Response) {
 
 // ask sends the request to one side, when it is its turn.
 func (c *exchange) ask(side Side) (*Response, error) {
-	select {
-	case c.asking[side] <- struct{}{}:
-		defer func() { <-c.asking[side] }()
-	case <-c.ctx.Done():
-		return nil, c.ctx.Err()
+	if err := c.turn(side); err != nil {
+		return nil, err
 	}
-	if c.asked.IsZero() {
-		c.asked = time.Now()
-	}
+	defer func() { <-c.asking[side] }()
 	ctx, cancel := context.WithTimeout(c.ctx, c.limit)
 	defer cancel()
 	return c.send(ctx, side, c.sent, int64(c.cfg.Body))
+}
+
+// A page changes by what its browser does next: a badge is cleared, a draft is saved. So the old side's answer tells something of
+// the new side's only if it is asked at once.
+const (
+	atOnce  = 50 * time.Millisecond // or nothing is compared,
+	tooLate = time.Second           // or it is not asked at all
+)
+
+var errLate = errors.New("the old side's turn came too late")
+
+// turn waits until one more copy may be sent to a side. What has its turn late depends on the others, not on the answers.
+func (c *exchange) turn(side Side) error {
+	began, first := time.Now(), c.asked.IsZero()
+	var late <-chan time.Time
+	if first && side == OldSide {
+		timer := time.NewTimer(tooLate)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case c.asking[side] <- struct{}{}:
+	case <-late:
+		return errLate
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
+	if first {
+		c.asked = time.Now()
+		c.waited = c.asked.Sub(began)
+	}
+	return nil
 }
 
 // askOld asks the old side a second time, and tells whether again is an answer to compare with.
@@ -240,16 +271,20 @@ func among(found []difference, key string) bool {
 	return slices.ContainsFunc(found, func(d difference) bool { return d.key == key })
 }
 
-// longestWait bounds how long the second question to the old side is put off.
+// longestWait is the most that the second question to the old side is put off.
 const longestWait = 5 * time.Second
 
-// waitAsLong waits for as long as it took from the user's request to the first question to the old side, and
-// reports whether the Mirror is still open.
+// waitAsLong waits for as long as it took from the user's request to the first question to the old side. It
+// reports whether that is done: the Mirror is still open, and it was no longer than longestWait.
 func (c *exchange) waitAsLong() bool {
 	if c.request.Began.IsZero() {
 		return true
 	}
-	timer := time.NewTimer(min(c.asked.Sub(c.request.Began), longestWait))
+	wait := c.asked.Sub(c.request.Began)
+	if wait > longestWait {
+		return false
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

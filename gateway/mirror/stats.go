@@ -12,7 +12,7 @@ type Stats struct {
 	Unfit      uint64 `json:"unfit"`      // not copied because the answer to the user compares with nothing
 	Copied     uint64 `json:"copied"`     // sent to the other side
 	Failed     uint64 `json:"failed"`     // copies without an answer
-	Unmatched  uint64 `json:"unmatched"`  // copies with nothing to compare: the old side has failed the request, or nobody was there to ask
+	Unmatched  uint64 `json:"unmatched"`  // copies with nothing to compare: the old side has failed the request, nobody was there to ask, or its turn came late
 	Aborted    uint64 `json:"aborted"`    // copies ended by Close, or by a mistake of ours that is in the log
 	Compared   uint64 `json:"compared"`   // copies whose answer was compared
 	Different  uint64 `json:"different"`  // comparisons with a difference that is not noise
