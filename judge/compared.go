@@ -13,8 +13,7 @@ import (
 // place of a page by itself, and what has one cause within a second must not decide alone.
 type differenceTest struct {
 	all       wager
-	places    *places // nil in the mirror stage
-	coin      bool
+	places    *places // nil in the mirror stage: there is no coin
 	tolerated float64
 	inside    time.Duration    // of the present second
 	assets    sample[struct{}] // that were compared
@@ -34,7 +33,7 @@ func newDifferenceTest(threshold, tolerated float64, coin bool) *differenceTest 
 	if coin {
 		odds, chance = &halves, 0.5
 	}
-	t := &differenceTest{all: newWager(odds, chance, tolerated, back), coin: coin, tolerated: tolerated, seen: newSample[bool](pages), assets: newSample[struct{}](pages), threshold: threshold}
+	t := &differenceTest{all: newWager(odds, chance, tolerated, back), tolerated: tolerated, seen: newSample[bool](pages), assets: newSample[struct{}](pages), threshold: threshold}
 	if coin {
 		t.all.growth = math.Pow(threshold, 1.0/apart)
 		t.places = newPlaces(tolerated, t.all.growth)
@@ -94,19 +93,19 @@ func (t *differenceTest) add(c *Comparison) {
 		t.unsteady++
 	}
 	granted := t.grants(c)
-	if t.coin && c.Checked {
+	if t.places != nil && c.Checked {
 		t.places.add(c, granted)
 	}
 	if !t.seen.holds(c.unit()) || t.seen.users[c.unit()] {
 		return
 	}
-	if t.coin && (!c.Checked || c.Different == c.Unsteady) {
+	if t.places != nil && (!c.Checked || c.Different == c.Unsteady) {
 		return
 	}
-	if t.coin || granted {
+	if t.places != nil || granted {
 		t.all.pass(1)
 	}
-	if c.Different || t.coin {
+	if c.Different || t.places != nil {
 		t.all.event(c.Different)
 		t.seen.put(c.unit(), true)
 	}

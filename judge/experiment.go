@@ -193,7 +193,7 @@ func (x *experiment) found(e *Event) (bits, tolerated uint32) {
 		m := &x.marks[i]
 		switch {
 		case m.changes:
-			if e.Changes && (e.Failed && x.marks[0].part > 0 || e.Class&m.class != 0) {
+			if e.Changes && (e.Failed && m.failures || e.Class&m.class != 0) {
 				bits |= 1 << i
 			}
 		case e.Failed: // it is of no other kind

@@ -34,8 +34,7 @@ func (f *frequencies) add(w *Window) {
 	}
 	f.next *= 2
 	f.begun++
-	part := laterPart / float64(f.begun*(f.begun+1))
-	f.list = append(f.list, newFrequency(f.criteria, f.alpha*part))
+	f.list = append(f.list, newFrequency(f.criteria, f.alpha*(laterPart/series(f.begun))))
 	if len(f.list) > mostFrequency {
 		f.list = slices.Delete(f.list, 1, 2)
 	}

@@ -8,6 +8,9 @@ type looks struct {
 	n  int
 }
 
+// series is what the n-th of endlessly many must be divided by, so that all together are 1.
+func series(n int) float64 { return float64(n) * float64(n+1) }
+
 // due reports whether it is time to look: first, at so much in all, then whenever there is growth times as much.
 func (l *looks) due(all, first, growth float64) bool { return all >= first && all >= growth*l.at }
 
@@ -15,5 +18,5 @@ func (l *looks) due(all, first, growth float64) bool { return all >= first && al
 func (l *looks) take(all float64) (price float64) {
 	l.at = all
 	l.n++
-	return float64(l.n) * float64(l.n+1)
+	return series(l.n)
 }

@@ -72,8 +72,7 @@ func (p *places) open(key uint64) *place {
 		p.forget()
 	}
 	p.shown++
-	n := float64(p.shown)
-	one := &place{wager: newWager(&halves, 0.5, p.tolerated, 0), part: 1 / (n * (n + 1)), compared: p.compared}
+	one := &place{wager: newWager(&halves, 0.5, p.tolerated, 0), part: 1 / series(p.shown), compared: p.compared}
 	one.growth = p.growth
 	one.begin()
 	p.list[key] = one

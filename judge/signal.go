@@ -56,7 +56,8 @@ type mark struct {
 	words     string // what to say of a user: "failed"
 	tolerated float64
 	part      float64 // of alpha
-	changes   bool    // only requests that change something count, and besides classes failures
+	changes   bool    // only requests that change something count,
+	failures  bool    // and of these failures too, not only a class
 	class     Class   // of a class, or several
 	limit     *limit  // of a latency or the size
 }
@@ -85,7 +86,7 @@ func (c *Criteria) marks() []mark {
 		list[0].part = 0
 	}
 	if t.Refused < 1 {
-		list = append(list, mark{name: signalRefused, words: "had a form refused", tolerated: rate(float64(t.Refused)), part: refusedPart, changes: true, class: t.refusals()})
+		list = append(list, mark{name: signalRefused, words: "had a form refused", tolerated: rate(float64(t.Refused)), part: refusedPart, changes: true, failures: t.Errors < 1, class: t.refusals()})
 	}
 	for _, class := range classes {
 		if tolerated := class.tolerate(t); tolerated < 1 {

@@ -210,7 +210,7 @@ func (t *Trial) renew() {
 		return
 	}
 	t.begun++
-	part := laterPart / float64(t.begun*(t.begun+1))
+	part := laterPart / series(t.begun)
 	t.experiments = append(t.experiments, newExperiment(&t.criteria, t.criteria.Alpha*part, t.latest))
 	if len(t.experiments) > 1+lateMost {
 		t.thin()

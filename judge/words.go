@@ -106,7 +106,7 @@ func (t *Trial) referenceWords() string {
 func (t *differenceTest) text() string {
 	text := fmt.Sprintf("%s of %s compared answers differ (%s), %s tolerated", thousands(t.different), thousands(t.compared),
 		percent(ratio(float64(t.different), float64(t.compared))), percent(t.tolerated))
-	if t.coin {
+	if t.places != nil {
 		text += fmt.Sprintf("; two of the old side differ in %s", thousands(t.unsteady))
 		if one := t.places.loudest(); one != nil && one.new > 0 {
 			text += fmt.Sprintf("; at one place %s and %s", thousands(one.new), thousands(one.old))

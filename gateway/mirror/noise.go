@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"slices"
 	"strings"
 	"sync"
 )
@@ -249,8 +248,7 @@ func (m *memory) learn(method, target, status string, found, trial []difference)
 	noise = make([]bool, len(found))
 	for i := range found {
 		key := found[i].key
-		same := func(d difference) bool { return d.key == key }
-		noise[i] = s.noisy(key) || slices.ContainsFunc(trial, same)
+		noise[i] = s.noisy(key) || among(trial, key)
 	}
 	return noise
 }
